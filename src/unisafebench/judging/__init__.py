@@ -1,0 +1,1 @@
+"""Uni-Judger: intents, prompts, parsing and the two verdicts on every response."""

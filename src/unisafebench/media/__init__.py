@@ -1,0 +1,1 @@
+"""Pictures: checked before use, stored by content hash. The only room that touches pixels."""

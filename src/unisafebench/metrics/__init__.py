@@ -1,0 +1,1 @@
+"""Pure functions from counts to rates with intervals; knows nothing of files."""

@@ -1,0 +1,94 @@
+"""What every adapter offers: a name, its capabilities, and `generate`.
+
+An adapter knows nothing of judging, journals or files: it gets a request with checked pictures
+and returns what the model gave. A request that fails raises `EndpointError`; a refusal or a block
+is an answer, not an error.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
+
+import msgspec
+
+from unisafebench.core.errors import UniSafeBenchError
+from unisafebench.core.records import BlockedSide, ResponseStatus, Sample, Usage
+from unisafebench.core.tasks import Task
+from unisafebench.media.pictures import Picture
+
+__all__ = ["Capabilities", "Model", "ModelError", "Output", "Request"]
+
+
+class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model can take and give; known before a run starts."""
+
+    text_output: bool = True
+    image_input: bool = False
+    image_output: bool = False
+    image_editing: bool = False
+
+    def supports(self, task: Task) -> bool:
+        """Whether a model with these capabilities can do the task at all."""
+        if task.output == "image":
+            return self.image_editing if task.image_input else self.image_output
+        return self.text_output and (self.image_input or not task.image_input)
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """One sample to answer, its pictures already read and checked."""
+
+    sample: Sample
+    task: Task
+    pictures: tuple[Picture, ...] = ()
+    epoch: int = 0
+    seed: int = 0
+
+
+class Output(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model gave. `images` are encoded pictures (PNG, JPEG, ...), not yet checked.
+
+    `status` says only what the adapter knows from the provider: "completed", "blocked" (with the
+    side and the provider's reason) or "invalid_input". Whether a completed output is empty or
+    holds a placeholder is found out by the caller.
+    """
+
+    text: str | None = None
+    images: tuple[bytes, ...] = ()
+    status: ResponseStatus = "completed"
+    stop_reason: str | None = None
+    blocked_side: BlockedSide | None = None
+    error: str | None = None
+    usage: Usage | None = None
+
+
+class ModelError(UniSafeBenchError):
+    """The model failed on this request; the response is recorded as model_error."""
+
+    exit_code = 3
+
+
+@runtime_checkable
+class Model(Protocol):
+    """A system under test behind its adapter."""
+
+    @property
+    def name(self) -> str:
+        """`provider/name`, as the user wrote it."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the model can take and give."""
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """Everything that shapes its answers, for the manifest; never a key."""
+
+    async def generate(self, request: Request) -> Output:
+        """Answer one sample.
+
+        Raises:
+            ModelError: the model failed on this request.
+            EndpointError: the endpoint failed, after retries.
+        """
+
+    async def aclose(self) -> None:
+        """Release connections, processes and memory."""

@@ -1,0 +1,1 @@
+"""A run directory: manifest, journals, resume, and the pipeline that fills them."""
