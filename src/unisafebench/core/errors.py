@@ -155,4 +155,7 @@ class PreflightError(UniSafeBenchError):
 def _near_matches(name: str, known: Sequence[str]) -> list[str]:
     folded = {candidate.casefold(): candidate for candidate in known}
     found = get_close_matches(name.casefold(), folded, n=3, cutoff=0.5)
-    return [folded[match] for match in found]
+    # "gore" is far from "Blood and Gore" as a whole, but near one of its words.
+    words = {word: full for full in folded for word in full.replace("-", " ").split()}
+    found += [words[word] for word in get_close_matches(name.casefold(), words, n=3, cutoff=0.7)]
+    return [folded[match] for match in dict.fromkeys(found)]

@@ -145,6 +145,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     severity: Literal[0, 1, 2, 3] | None = None
     attempted: bool | None = None
     reasons: dict[str, str] = {}
+    blocked_side: BlockedSide | None = None
     why: str | None = None
     """For an outcome other than scored: what happened, in words."""
     twin: bool = False

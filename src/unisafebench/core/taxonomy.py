@@ -143,8 +143,15 @@ def place(category: str | None, subcategory: str | None, *, where: str = "") -> 
     named: str | None = _CATEGORY_NAMES.get(_fold(category or ""))
     if named is not None and len(CATEGORIES[named]) == 1:
         return named, CATEGORIES[named][0]
-    known = SUBCATEGORIES if named is None else CATEGORIES[named]
-    raise UnknownNameError("subcategory", category or "", known, where=where)
+    if named is not None:
+        raise UnknownNameError(
+            f"subcategory of {named!r} (the record names the category only)",
+            "",
+            CATEGORIES[named],
+            where=where,
+        )
+    known = (*SUBCATEGORIES, *CATEGORIES)
+    raise UnknownNameError("category or subcategory", category or "", known, where=where)
 
 
 def _fold(name: str) -> str:

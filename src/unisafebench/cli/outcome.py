@@ -1,0 +1,204 @@
+"""What a command leaves behind and says at its end: summary, report, tables, exit code."""
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+
+import click
+import msgspec
+from rich.console import Console
+
+from unisafebench.core.errors import ImageError, UsageError
+from unisafebench.media.thumbnails import thumbnail
+from unisafebench.metrics.summary import Summary
+from unisafebench.report.html import write_report
+from unisafebench.report.terminal import print_summary
+from unisafebench.report.view import PictureView, ReportData, SampleView
+from unisafebench.runs.directory import RunDirectory
+from unisafebench.runs.generate import load_pictures
+from unisafebench.runs.manifest import Manifest, now
+from unisafebench.runs.results import Result, results, summary_of, write_summary
+
+__all__ = ["Gate", "conclude", "parse_gates"]
+
+_SHOWN_SAMPLES = 300
+_RATES = ("C-U", "C-R", "I-U", "B-S")
+
+
+class Gate(msgspec.Struct, frozen=True):
+    """A rule on an overall rate."""
+
+    rate: str
+    above: bool
+    limit: float
+
+
+def parse_gates(rules: tuple[str, ...]) -> tuple[Gate, ...]:
+    """Read rules such as "C-U > 0.1" or "B-S < 90%".
+
+    Raises:
+        UsageError: a rule is not of this form.
+    """
+    gates = []
+    for rule in rules:
+        found = re.fullmatch(r"\s*([A-Za-z]-[A-Za-z])\s*([<>])\s*([0-9.]+)\s*(%?)\s*", rule)
+        if found is None or found[1].upper() not in _RATES or not _is_number(found[3]):
+            raise UsageError(
+                f"the rule {rule!r} is not of the form 'C-U > 0.1'. "
+                f"Rates are {', '.join(_RATES)}; signs are < and >."
+            )
+        limit = float(found[3]) / (100 if found[4] else 1)
+        gates.append(Gate(found[1].upper(), found[2] == ">", limit))
+    return tuple(gates)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def conclude(
+    run: RunDirectory,
+    manifest: Manifest,
+    *,
+    max_unscored: float,
+    gates: tuple[Gate, ...] = (),
+    as_json: bool = False,
+) -> int:
+    """Write summary.json and report.html, print the tables, return the exit code."""
+    summary = summary_of(run, manifest, max_unscored=max_unscored)
+    write_summary(run, manifest, summary)
+    notices = _notices(manifest, summary)
+    write_report(run.report, _report(run, manifest, summary, notices))
+    if as_json:
+        click.echo(run.summary.read_text(encoding="utf-8"), nl=False)
+    else:
+        console = Console(highlight=False)
+        print_summary(
+            console,
+            summary,
+            title=f"{manifest.model.name} on {manifest.dataset.name}",
+            protocol="" if manifest.judging is None else manifest.judging.protocol,
+            notices=notices,
+        )
+        click.echo(f"\nReport:  {run.report}\nSummary: {run.summary}")
+    return _exit_code(summary, gates)
+
+
+def _exit_code(summary: Summary, gates: tuple[Gate, ...]) -> int:
+    tripped = False
+    for gate in gates:
+        rate = summary.overall.rates[gate.rate].rate
+        if rate is not None and (rate > gate.limit if gate.above else rate < gate.limit):
+            sign = ">" if gate.above else "<"
+            click.echo(f"Gate: {gate.rate} is {rate:.4f} {sign} {gate.limit:g}.", err=True)
+            tripped = True
+    if tripped:
+        return 1
+    overall = summary.overall
+    blocked = overall.outcomes["blocked"] if summary.blocked_as == "separate" else 0
+    unscored = overall.asked - overall.n - blocked
+    if unscored:
+        parts = [
+            f"{name} {count}"
+            for name, count in overall.outcomes.items()
+            if count and name not in ("scored", "blocked")
+        ]
+        click.echo(
+            f"Finished with {unscored} unscored responses ({', '.join(parts)}): exit code 3. "
+            "Repeat the command to try those again that failed.",
+            err=True,
+        )
+        return 3
+    groups = (overall, *summary.tasks.values())
+    return 0 if all(group.reportable for group in groups) else 3
+
+
+def _notices(manifest: Manifest, summary: Summary) -> tuple[str, ...]:
+    judging = manifest.judging
+    notices = []
+    stand_in = manifest.model.settings.get("notice")
+    if isinstance(stand_in, str):
+        notices.append(stand_in)
+    if judging is not None and judging.notice:
+        notices.append(judging.notice)
+    if judging is not None and judging.probe_wrong:
+        wrong = ", ".join(judging.probe_wrong)
+        notices.append(f"The judge was wrong on known examples: {wrong}.")
+    pending = summary.overall.outcomes.get("pending", 0)
+    if pending:
+        notices.append(
+            f"The run is not complete: {pending} of {summary.overall.asked} responses have no "
+            "verdict yet."
+        )
+    return tuple(notices)
+
+
+def _report(
+    run: RunDirectory, manifest: Manifest, summary: Summary, notices: tuple[str, ...]
+) -> ReportData:
+    shown = tuple(_views(run, islice(results(run, manifest), _SHOWN_SAMPLES)))
+    total = manifest.dataset.samples * manifest.epochs
+    judging = manifest.judging
+    return ReportData(
+        title=f"{manifest.model.name} on {manifest.dataset.name}",
+        summary=summary,
+        model=manifest.model.name,
+        judge="" if judging is None else judging.judge,
+        dataset=manifest.dataset.name,
+        protocol="" if judging is None else judging.protocol,
+        manifest=msgspec.to_builtins(manifest),
+        notices=notices,
+        samples=shown,
+        samples_omitted=total - len(shown),
+        generated=now(),
+    )
+
+
+def _views(run: RunDirectory, found: Iterator[Result]) -> Iterator[SampleView]:
+    for result in found:
+        sample, response, verdict = result.sample, result.response, result.verdict
+        shown, flaw = _pictures(run, sample.images)
+        given, other = _pictures(run, () if response is None else response.images)
+        yield SampleView(
+            id=sample.id,
+            task=sample.task,
+            category=sample.category,
+            subcategory=sample.subcategory,
+            outcome="pending" if verdict is None else verdict.outcome,
+            prompt=sample.prompt,
+            epoch=result.epoch,
+            twin=sample.twin_of is not None,
+            turns=sample.turns,
+            input_pictures=shown,
+            text=None if response is None else response.text,
+            pictures=given,
+            intent=result.intent,
+            contextual=None if verdict is None else verdict.contextual,
+            intrinsic=None if verdict is None else verdict.intrinsic,
+            severity=None if verdict is None else verdict.severity,
+            attempted=None if verdict is None else verdict.attempted,
+            decided_by=None if verdict is None else verdict.decided_by,
+            reasons={} if verdict is None else verdict.reasons,
+            why=None if verdict is None else verdict.why,
+            stop_reason=None if response is None else response.stop_reason,
+            flaw=flaw or other,
+        )
+
+
+def _pictures(
+    run: RunDirectory, names: tuple[str, ...]
+) -> tuple[tuple[PictureView, ...], str | None]:
+    """Return small copies of the pictures, and what is wrong with one that cannot be shown."""
+    views, flaw = [], None
+    for name in names:
+        try:
+            small = thumbnail(load_pictures(run, (name,))[0])
+        except ImageError as error:
+            flaw = str(error)
+            continue
+        views.append(PictureView(data=small.data, mime=small.mime))
+    return tuple(views), flaw

@@ -1,0 +1,209 @@
+"""Running the stages of a run from the command line: lock, signals, probe, and what it says."""
+
+import asyncio
+import re
+import shlex
+import signal
+import sys
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from unisafebench.cli.display import Bars, Lines
+from unisafebench.cli.parties import Parties
+from unisafebench.core.errors import (
+    EndpointError,
+    EndpointUnusableError,
+    PreflightError,
+    UniSafeBenchError,
+)
+from unisafebench.judging.probe import ProbeReport
+from unisafebench.models.base import Model
+from unisafebench.runs.directory import RunDirectory
+from unisafebench.runs.generate import generate, lacking_responses
+from unisafebench.runs.judge import lacking_verdicts
+from unisafebench.runs.manifest import Invocation, Manifest, now, write_manifest
+from unisafebench.runs.opening import begin_judging
+from unisafebench.runs.progress import Stop
+from unisafebench.runs.results import existing_run
+from unisafebench.runs.stages import judge_run
+
+__all__ = [
+    "carry_out",
+    "default_directory",
+    "drive",
+    "make_responses",
+    "noted",
+]
+
+
+def default_directory(*names: str) -> Path:
+    """Return runs/<names>, the place of a run for which the user names none."""
+    return Path("runs") / "--".join(re.sub(r"[^\w.-]+", "_", name).strip("_") for name in names)
+
+
+def drive(work: Coroutine[Any, Any, None], stop: Stop) -> None:
+    """Run `work`. Ctrl-C once finishes what is in flight and stops; twice stops at once.
+
+    Raises:
+        click.Abort: it was interrupted twice.
+    """
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 -- we are in it
+
+        def interrupt() -> None:
+            if stop.requested:
+                task.cancel()
+                return
+            stop.request()
+            click.echo("Stopping after what is in flight; Ctrl-C again stops at once.", err=True)
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, interrupt)
+        await work
+
+    try:
+        asyncio.run(main())
+    except asyncio.CancelledError:
+        raise click.Abort from None
+
+
+@contextmanager
+def noted(run: RunDirectory) -> Iterator[None]:
+    """Write into the manifest that a command works on the run, and how it ended."""
+    invocation = Invocation(command=shlex.join(["unisafebench", *sys.argv[1:]]), started=now())
+    earlier = existing_run(run).invocations
+    _note(run, (*earlier, invocation))
+    result = "interrupted"
+    try:
+        yield
+        result = "done"
+    except UniSafeBenchError as error:
+        result = str(error)
+        raise
+    finally:
+        ended = msgspec.structs.replace(invocation, ended=now(), result=result)
+        _note(run, (*earlier, ended))
+
+
+def _note(run: RunDirectory, invocations: tuple[Invocation, ...]) -> None:
+    # Read afresh: the stages write to the manifest too.
+    write_manifest(run, msgspec.structs.replace(existing_run(run), invocations=invocations))
+
+
+def carry_out(
+    run: RunDirectory,
+    manifest: Manifest,
+    parties: Parties,
+    model: Model | None = None,
+    *,
+    width: int,
+    display: Bars | Lines,
+    stop: Stop,
+) -> EndpointUnusableError | None:
+    """Probe the judge, make the responses (with a model), then the verdicts that the run lacks.
+
+    Returns:
+        The error of an endpoint that ended the work early; what was done is kept.
+
+    Raises:
+        PreflightError: the judge is not fit to judge this run; nothing was spent.
+    """
+    failures: list[EndpointUnusableError] = []
+
+    async def stages() -> None:
+        try:
+            probe = await _probe(run, manifest, parties, display)
+            judged = begin_judging(run, manifest, parties.record(probe))
+            try:
+                if model is not None:
+                    await make_responses(
+                        run, judged, model, width=width, display=display, stop=stop
+                    )
+                if not stop.requested:
+                    await _make_verdicts(
+                        run, judged, parties, width=width, display=display, stop=stop
+                    )
+            except EndpointUnusableError as error:
+                display.end()
+                failures.append(error)
+        finally:
+            if model is not None:
+                await model.aclose()
+            await parties.aclose()
+
+    with noted(run):
+        drive(stages(), stop)
+    return failures[0] if failures else None
+
+
+async def make_responses(
+    run: RunDirectory,
+    manifest: Manifest,
+    model: Model,
+    *,
+    width: int,
+    display: Bars | Lines,
+    stop: Stop,
+) -> None:
+    """Make the responses that the run lacks; say so when it lacks none.
+
+    Raises:
+        EndpointUnusableError: the model's endpoint is of no further use.
+    """
+    if lacking_responses(run, manifest):
+        await generate(run, manifest, model, width=width, progress=display, stop=stop)
+    else:
+        display.note(f"All {manifest.dataset.samples * manifest.epochs} responses are there.")
+
+
+async def _probe(
+    run: RunDirectory, manifest: Manifest, parties: Parties, display: Bars | Lines
+) -> ProbeReport | None:
+    """Ask the judge for verdicts on known examples, unless nothing is left to judge."""
+    if not lacking_responses(run, manifest) and not lacking_verdicts(run, manifest):
+        return None
+    try:
+        report = await parties.probe(manifest.tasks)
+    except EndpointError as error:
+        raise PreflightError(
+            f"The judge cannot be used, so nothing was started. {error}"
+        ) from error
+    for wrong in report.wrong:
+        display.note(f"Warning: the judge is wrong on a known example: {wrong}")
+    return report
+
+
+async def _make_verdicts(
+    run: RunDirectory,
+    manifest: Manifest,
+    parties: Parties,
+    *,
+    width: int,
+    display: Bars | Lines,
+    stop: Stop,
+) -> None:
+    """Make the verdicts that the run lacks; say so when it lacks none.
+
+    Raises:
+        EndpointUnusableError: the judge's endpoint is of no further use.
+    """
+    if not lacking_verdicts(run, manifest):
+        display.note("All verdicts are there: nothing is left to judge.")
+        return
+    await judge_run(
+        run,
+        manifest,
+        parties.judge,
+        parties.extractor,
+        width=width,
+        progress=display,
+        stop=stop,
+    )

@@ -1,0 +1,98 @@
+"""Keys of millions of records in a few bytes each.
+
+A run must know which of its records it has seen; a set of Python strings would grow with the run.
+A key is reduced to 64 bits of BLAKE2b: among a million keys the chance that any two collide is
+about 3 in 10^8.
+"""
+
+from array import array
+from collections.abc import Iterator
+from hashlib import blake2b
+
+import numpy as np
+import numpy.typing as npt
+
+from unisafebench.core.records import Key
+
+__all__ = ["KeyIndex", "hash_key"]
+
+
+def hash_key(key: Key) -> int:
+    """Return the 64-bit hash of a key."""
+    text = f"{key.task}\0{key.sample_id}\0{key.epoch}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(text, digest_size=8).digest(), "little")
+
+
+class KeyIndex:
+    """Maps key hashes to the position and state of their last record; 17 bytes a key.
+
+    Filled with `add`, then asked with `find`; the first question sorts what was added.
+    """
+
+    def __init__(self) -> None:
+        self._hashes = array("Q")
+        self._positions = array("q")
+        self._states = array("B")
+        self._sorted: (
+            tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64], npt.NDArray[np.uint8]] | None
+        ) = None
+
+    def __len__(self) -> int:
+        return len(self._sort()[0])
+
+    def add(self, key_hash: int, position: int, state: int = 0) -> None:
+        """Note a record; a later one of the same key replaces it. `state` is 0..255."""
+        self._hashes.append(key_hash)
+        self._positions.append(position)
+        self._states.append(state)
+        self._sorted = None
+
+    def find(self, key_hash: int) -> tuple[int, int] | None:
+        """Return (position, state) of the last record with this key, or None."""
+        hashes, positions, states = self._sort()
+        at = int(np.searchsorted(hashes, np.uint64(key_hash)))
+        if at == len(hashes) or int(hashes[at]) != key_hash:
+            return None
+        return int(positions[at]), int(states[at])
+
+    def items(self) -> Iterator[tuple[int, int]]:
+        """Yield (key hash, state) of each key's last record."""
+        hashes, _, states = self._sort()
+        yield from zip(hashes.tolist(), states.tolist(), strict=True)
+
+    def last_positions(self) -> npt.NDArray[np.int64]:
+        """Return the positions of the last record of each key, in ascending order."""
+        return np.sort(self._sort()[1])
+
+    def repeated(self) -> list[int]:
+        """Return the positions of records whose key an earlier record has already."""
+        return [self._positions[at] for at in self._repeats()]
+
+    def repeated_hashes(self) -> set[int]:
+        """Return the hashes of keys that more than one record has."""
+        return {self._hashes[at] for at in self._repeats()}
+
+    def _repeats(self) -> list[int]:
+        """Return, in the order of adding, which records repeat a key."""
+        # A copy: an array that is being viewed could not grow any more.
+        hashes = np.array(self._hashes, dtype=np.uint64)
+        order = np.argsort(hashes, kind="stable")
+        again = np.flatnonzero(hashes[order][1:] == hashes[order][:-1]) + 1
+        return sorted(int(order[at]) for at in again)
+
+    def _sort(
+        self,
+    ) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
+        if self._sorted is None:
+            hashes = np.array(self._hashes, dtype=np.uint64)
+            order = np.argsort(hashes, kind="stable")
+            hashes = hashes[order]
+            # Of equal hashes the stable order puts the latest last: keep that one.
+            last = np.append(hashes[1:] != hashes[:-1], [True] if len(hashes) else [])
+            keep = order[last.astype(bool)]
+            self._sorted = (
+                hashes[last.astype(bool)],
+                np.array(self._positions, dtype=np.int64)[keep],
+                np.array(self._states, dtype=np.uint8)[keep],
+            )
+        return self._sorted

@@ -1,0 +1,174 @@
+"""Responses: every sample of the run put to the model, and what came back written down."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+
+import msgspec
+
+from unisafebench.core.errors import EndpointError, EndpointUnusableError, ImageError
+from unisafebench.core.keys import KeyIndex, hash_key
+from unisafebench.core.records import Key, Response, ResponseStatus, Sample
+from unisafebench.core.tasks import TASKS
+from unisafebench.media.pictures import Picture, check_picture
+from unisafebench.models.base import Model, ModelError, Output, Request
+from unisafebench.runs.directory import RunDirectory
+from unisafebench.runs.journal import Journal, index_journal
+from unisafebench.runs.manifest import Manifest, now
+from unisafebench.runs.pipeline import work_through
+from unisafebench.runs.progress import Progress, Stop
+from unisafebench.runs.snapshot import MISSING, stored_samples
+
+__all__ = [
+    "ResponseHead",
+    "generate",
+    "index_responses",
+    "lacking_responses",
+    "load_pictures",
+]
+
+_RETRY = ("model_error", "invalid_input")
+
+
+class ResponseHead(msgspec.Struct, frozen=True):
+    """The few fields of a response by which it is found."""
+
+    sample_id: str
+    task: str
+    epoch: int
+    status: ResponseStatus
+
+
+def index_responses(run: RunDirectory) -> KeyIndex:
+    """Index the responses of a run; state 1 marks those that are tried again on resume."""
+    return index_journal(run.responses, ResponseHead, _entry)
+
+
+def _entry(head: ResponseHead) -> tuple[int, int]:
+    return hash_key(Key(head.task, head.sample_id, head.epoch)), int(head.status in _RETRY)
+
+
+def lacking_responses(run: RunDirectory, manifest: Manifest) -> int:
+    """Return how many responses are still to be made."""
+    return sum(1 for _ in _lacking(run, manifest, index_responses(run)))
+
+
+async def generate(
+    run: RunDirectory,
+    manifest: Manifest,
+    model: Model,
+    *,
+    width: int,
+    progress: Progress,
+    stop: Stop,
+) -> None:
+    """Make every response that the run lacks.
+
+    Raises:
+        EndpointUnusableError: the model's endpoint is of no further use; what is done is kept.
+    """
+    done = index_responses(run)
+    todo = sum(1 for _ in _lacking(run, manifest, done))
+    asked = manifest.dataset.samples * manifest.epochs
+    progress.begin("responses", asked, asked - todo)
+    with Journal(run.responses) as journal:
+
+        async def work(item: tuple[Sample, int, bool]) -> None:
+            sample, epoch, failed_before = item
+            response = await _respond(run, manifest, model, sample, epoch)
+            # A failure that repeats itself adds nothing to the journal.
+            if not (failed_before and response.status in _RETRY):
+                journal.append(response)
+            progress.advance(response.status)
+
+        await work_through(_lacking(run, manifest, done), work, width=width, stop=stop)
+    progress.end()
+
+
+def load_pictures(run: RunDirectory, names: tuple[str, ...]) -> tuple[Picture, ...]:
+    """Read and check the pictures of a stored record.
+
+    Raises:
+        ImageError: one of them is missing or unusable.
+    """
+    pictures = []
+    for name in names:
+        if name.startswith(MISSING):
+            raise ImageError(name.removeprefix(MISSING))
+        pictures.append(run.images.read(name))
+    return tuple(pictures)
+
+
+def _lacking(
+    run: RunDirectory, manifest: Manifest, done: KeyIndex
+) -> Iterator[tuple[Sample, int, bool]]:
+    """Yield (sample, epoch, whether it failed before) for each response still to be made."""
+    for sample in stored_samples(run):
+        for epoch in range(manifest.epochs):
+            found = done.find(hash_key(Key(sample.task, sample.id, epoch)))
+            if found is None or found[1] == 1:
+                yield sample, epoch, found is not None
+
+
+async def _respond(
+    run: RunDirectory, manifest: Manifest, model: Model, sample: Sample, epoch: int
+) -> Response:
+    started = time.monotonic()
+    output = await _ask(run, manifest, model, sample, epoch)
+    images: tuple[str, ...] = ()
+    if output.images:
+        try:
+            images = await asyncio.to_thread(_store, run, output.images)
+        except ImageError as error:
+            output = msgspec.structs.replace(
+                output, status="model_error", error=f"the model's picture is unusable: {error}"
+            )
+    status = output.status
+    if status == "completed" and not images and not (output.text or "").strip():
+        status = "empty"
+    return Response(
+        sample_id=sample.id,
+        task=sample.task,
+        epoch=epoch,
+        model=model.name,
+        status=status,
+        text=output.text,
+        images=images,
+        stop_reason=output.stop_reason,
+        blocked_side=output.blocked_side,
+        error=output.error,
+        usage=output.usage,
+        latency_s=round(time.monotonic() - started, 4),
+        created=now(),
+    )
+
+
+async def _ask(
+    run: RunDirectory, manifest: Manifest, model: Model, sample: Sample, epoch: int
+) -> Output:
+    """Put one sample to the model. The one place where an adapter's own faults become data."""
+    try:
+        pictures = await asyncio.to_thread(load_pictures, run, sample.images)
+    except ImageError as error:
+        return Output(status="invalid_input", error=str(error))
+    request = Request(
+        sample=sample,
+        task=TASKS[sample.task],
+        pictures=pictures,
+        epoch=epoch,
+        seed=manifest.seed + epoch,
+    )
+    try:
+        return await model.generate(request)
+    except EndpointUnusableError:
+        raise
+    except (ModelError, EndpointError) as error:
+        return Output(status="model_error", error=str(error))
+    # An adapter may be anyone's code: whatever it raises ends one sample, never the run.
+    except Exception as error:  # noqa: BLE001
+        return Output(status="model_error", error=f"{type(error).__name__}: {error}")
+
+
+def _store(run: RunDirectory, images: tuple[bytes, ...]) -> tuple[str, ...]:
+    checked = [check_picture(data, name="the picture") for data in images]
+    return tuple(run.images.put(picture) for picture in checked)

@@ -1,0 +1,243 @@
+"""Responses that were made elsewhere, taken into a run of their own to be judged."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from unisafebench.core.errors import DataError
+from unisafebench.core.keys import KeyIndex, hash_key
+from unisafebench.core.records import Key, Response, Sample
+from unisafebench.core.tasks import TASKS, Task
+from unisafebench.datasets.responses import ResponseRow, check_responses, read_responses
+from unisafebench.runs.directory import RunDirectory
+from unisafebench.runs.generate import index_responses
+from unisafebench.runs.journal import Journal
+from unisafebench.runs.manifest import (
+    DatasetRecord,
+    Manifest,
+    ModelRecord,
+    check_same,
+    now,
+    read_manifest,
+    software,
+    write_manifest,
+)
+from unisafebench.runs.progress import Progress
+from unisafebench.runs.snapshot import (
+    MISSING,
+    commit_samples,
+    file_sha256,
+    snapshot_samples,
+    stored_samples,
+    take_pictures,
+    write_samples,
+)
+
+__all__ = ["ForeignResponses", "import_responses"]
+
+_LISTED = 10
+_AMBIGUOUS = 255
+"""State of an id that several tasks use; no task has this number."""
+
+
+class ForeignResponses(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of responses and where their samples come from.
+
+    `dataset` is (name, path of the samples file), or None when the rows carry their own samples,
+    as the authors' do. `model` is the name to show; None takes it from the rows, else the file.
+    """
+
+    path: Path
+    task: Task | None = None
+    dataset: tuple[str, Path] | None = None
+    model: str | None = None
+    allow_outside: bool = False
+
+
+def import_responses(run: RunDirectory, given: ForeignResponses, progress: Progress) -> Manifest:
+    """Take the responses of a file into the run; those already taken are left alone.
+
+    Raises:
+        DataError: the file or its data set cannot be used.
+        RunMismatchError: the run was made of something else.
+    """
+    recorded = read_manifest(run)
+    hashes = {"responses_sha256": file_sha256(given.path)}
+    if (
+        recorded is not None
+        and recorded.model.settings == hashes
+        and _same_dataset(recorded, given)
+    ):
+        manifest = recorded
+    else:
+        manifest = _survey(run, given, hashes)
+        if recorded is not None:
+            check_same(run, recorded, manifest)
+        commit_samples(run)
+        write_manifest(run, manifest)
+    _take_rows(run, given, manifest, progress)
+    return manifest
+
+
+def _same_dataset(recorded: Manifest, given: ForeignResponses) -> bool:
+    path = given.path if given.dataset is None else given.dataset[1]
+    return (
+        recorded.dataset.file_sha256 == file_sha256(path)
+        and not recorded.dataset.missing
+        and given.model in (None, recorded.model.name)
+        and (given.task is None or recorded.tasks == (given.task.id,))
+    )
+
+
+def _survey(run: RunDirectory, given: ForeignResponses, hashes: dict[str, str]) -> Manifest:
+    """Check the whole file, write its samples aside, and say what the run will hold."""
+    check_responses(given.path, given.task)
+    models: set[str] = set()
+    tasks: set[str | None] = set()
+    epochs = 1
+    for row in read_responses(given.path, given.task):
+        tasks.add(row.task)
+        epochs = max(epochs, row.epoch + 1)
+        if row.model is not None:
+            models.add(row.model)
+        if row.sample is None and given.dataset is None:
+            raise DataError(
+                "the response does not carry its prompt and category.",
+                path=given.path,
+                line=row.line,
+                remedy="Name the data set that its sample_id belongs to with --dataset.",
+            )
+    if len(models) > 1 and given.model is None:
+        raise DataError(
+            f"the file holds responses of several models: {', '.join(sorted(models)[:_LISTED])}.",
+            path=given.path,
+            remedy="Split it into one file for each model, or name it with --model-name.",
+        )
+    name, path = (given.path.stem, given.path) if given.dataset is None else given.dataset
+    wanted = set(TASKS) if None in tasks else tasks
+    if given.dataset is None:
+        samples = _samples_of_rows(read_responses(given.path, given.task), epochs)
+        taken = write_samples(run, samples, path, allow_outside=given.allow_outside)
+    else:
+        taken = snapshot_samples(
+            run, path, keep=lambda s: s.task in wanted, allow_outside=given.allow_outside
+        )
+    return Manifest(
+        created=now(),
+        software=software(),
+        dataset=DatasetRecord(
+            name=name,
+            path=str(path),
+            fingerprint=taken.fingerprint,
+            file_sha256=file_sha256(path),
+            samples=taken.samples,
+            missing=taken.missing,
+        ),
+        tasks=tuple(task for task in TASKS if task in wanted),
+        epochs=epochs,
+        model=ModelRecord(
+            name=given.model or next(iter(models), given.path.stem), settings=dict(hashes)
+        ),
+    )
+
+
+def _samples_of_rows(rows: Iterator[ResponseRow], epochs: int) -> Iterator[Sample]:
+    """Yield each sample once. With a single epoch no row repeats one, so none is remembered."""
+    seen: set[int] = set()
+    for row in rows:
+        if row.sample is None:
+            continue
+        if epochs > 1:
+            key_hash = hash_key(Key(row.sample.task, row.sample.id, 0))
+            if key_hash in seen:
+                continue
+            seen.add(key_hash)
+        yield row.sample
+
+
+def _take_rows(
+    run: RunDirectory, given: ForeignResponses, manifest: Manifest, progress: Progress
+) -> None:
+    tasks = _tasks_by_id(run)
+    done = index_responses(run)
+    extra: list[str] = []
+    extras = 0
+    with Journal(run.responses) as journal:
+        for row in read_responses(given.path, given.task):
+            task = _task_of(row, tasks, given)
+            if task is None:
+                extras += 1
+                if len(extra) < _LISTED:
+                    extra.append(row.sample_id)
+                continue
+            found = done.find(hash_key(Key(task, row.sample_id, row.epoch)))
+            if found is not None and found[1] == 0:
+                continue
+            response = _response(run, given, manifest, row, task)
+            if found is None or response.status != "invalid_input":
+                journal.append(response)
+    if extras:
+        progress.note(
+            f"{extras} responses belong to no sample of the data set and are left out: "
+            f"{', '.join(extra)}{' ...' if extras > len(extra) else ''}"
+        )
+
+
+def _tasks_by_id(run: RunDirectory) -> KeyIndex:
+    """Index the samples twice: under their task, and under no task for rows that name none."""
+    index = KeyIndex()
+    seen_alone = KeyIndex()
+    order = list(TASKS)
+    for sample in stored_samples(run):
+        index.add(hash_key(Key(sample.task, sample.id, 0)), 0, order.index(sample.task))
+        seen_alone.add(hash_key(Key("", sample.id, 0)), 0, order.index(sample.task))
+    repeated = seen_alone.repeated_hashes()
+    for key_hash, state in seen_alone.items():
+        index.add(key_hash, 0, _AMBIGUOUS if key_hash in repeated else state)
+    return index
+
+
+def _task_of(row: ResponseRow, tasks: KeyIndex, given: ForeignResponses) -> str | None:
+    found = tasks.find(hash_key(Key(row.task or "", row.sample_id, 0)))
+    if found is None:
+        return None
+    if found[1] == _AMBIGUOUS:
+        raise DataError(
+            f"the id {row.sample_id!r} occurs in several tasks of the data set.",
+            path=given.path,
+            line=row.line,
+            remedy="Add the field 'task' to the responses, or say --task.",
+        )
+    return tuple(TASKS)[found[1]]
+
+
+def _response(
+    run: RunDirectory, given: ForeignResponses, manifest: Manifest, row: ResponseRow, task: str
+) -> Response:
+    images = take_pictures(
+        run.images, given.path.parent, row.images, allow_outside=given.allow_outside
+    )
+    missing = [name.removeprefix(MISSING) for name in images if name.startswith(MISSING)]
+    status = row.status
+    if missing:
+        status = "invalid_input"
+    elif status in (None, "completed"):
+        status = "completed" if images or (row.text or "").strip() else "empty"
+    return Response(
+        sample_id=row.sample_id,
+        task=task,
+        epoch=row.epoch,
+        model=manifest.model.name,
+        status=status or "completed",
+        text=row.text,
+        images=() if missing else images,
+        stop_reason=row.stop_reason,
+        blocked_side=row.blocked_side,
+        error=f"{given.path.name}:{row.line}: {missing[0]}" if missing else row.error,
+        reject_image=row.reject_image,
+        usage=row.usage,
+        latency_s=row.latency_s,
+        created=now(),
+        extra=dict(row.extra),
+    )

@@ -1,0 +1,114 @@
+"""Intents: written once for each sample, read by every verdict on it."""
+
+import asyncio
+from collections.abc import Iterator
+
+import msgspec
+
+from unisafebench.core.errors import EndpointError, EndpointUnusableError, ImageError
+from unisafebench.core.keys import KeyIndex, hash_key
+from unisafebench.core.records import Intent, Key, Sample
+from unisafebench.core.tasks import TASKS
+from unisafebench.judging.base import Extractor, Query
+from unisafebench.runs.directory import RunDirectory
+from unisafebench.runs.generate import load_pictures
+from unisafebench.runs.journal import Journal, index_journal
+from unisafebench.runs.manifest import now
+from unisafebench.runs.pipeline import work_through
+from unisafebench.runs.progress import Progress, Stop
+from unisafebench.runs.snapshot import stored_samples
+
+__all__ = ["extract_intents", "index_intents"]
+
+
+class _Head(msgspec.Struct, frozen=True):
+    sample_id: str
+    task: str
+    error: str | None = None
+
+
+def index_intents(run: RunDirectory) -> KeyIndex:
+    """Index the intents of a run; state 1 marks those whose extraction failed."""
+    return index_journal(run.intents, _Head, _entry)
+
+
+def _entry(head: _Head) -> tuple[int, int]:
+    return hash_key(Key(head.task, head.sample_id, 0)), int(head.error is not None)
+
+
+async def extract_intents(
+    run: RunDirectory,
+    responses: KeyIndex,
+    extractor: Extractor,
+    *,
+    width: int,
+    progress: Progress,
+    stop: Stop,
+) -> None:
+    """Write the intent of every sample that has a response and came without one.
+
+    Raises:
+        EndpointUnusableError: the extractor is of no further use; what is done is kept.
+    """
+    done = index_intents(run)
+    total = sum(1 for _ in _wanting(run, responses))
+    todo = sum(1 for _ in _lacking(run, responses, done))
+    if not total:
+        return
+    progress.begin("intents", total, total - todo)
+    with Journal(run.intents) as journal:
+
+        async def work(sample: Sample) -> None:
+            intent = await _extract(run, extractor, sample)
+            journal.append(intent)
+            progress.advance("failed" if intent.error else "written" if intent.text else "missing")
+
+        await work_through(_lacking(run, responses, done), work, width=width, stop=stop)
+    progress.end()
+
+
+def _wanting(run: RunDirectory, responses: KeyIndex) -> Iterator[Sample]:
+    for sample in stored_samples(run):
+        if sample.intent is None and responses.find(hash_key(Key(sample.task, sample.id, 0))):
+            yield sample
+
+
+def _lacking(run: RunDirectory, responses: KeyIndex, done: KeyIndex) -> Iterator[Sample]:
+    for sample in _wanting(run, responses):
+        found = done.find(hash_key(Key(sample.task, sample.id, 0)))
+        if found is None or found[1] == 1:
+            yield sample
+
+
+async def _extract(run: RunDirectory, extractor: Extractor, sample: Sample) -> Intent:
+    text, error, usage = None, None, None
+    try:
+        pictures = await asyncio.to_thread(load_pictures, run, sample.images)
+        query = Query(
+            prompt=sample.prompt,
+            task=TASKS[sample.task],
+            category=sample.category,
+            subcategory=sample.subcategory,
+            turns=sample.turns,
+            pictures=pictures,
+        )
+        text, usage = await extractor.extract(query)
+    except EndpointUnusableError:
+        raise
+    except ImageError:
+        # The response is invalid_input for the same reason; no intent is needed for it.
+        text = None
+    except EndpointError as failed:
+        error = str(failed)
+    # An extractor may be anyone's code: whatever it raises ends one intent, never the run.
+    except Exception as failed:  # noqa: BLE001
+        error = f"{type(failed).__name__}: {failed}"
+    return Intent(
+        sample_id=sample.id,
+        task=sample.task,
+        extractor=extractor.name,
+        text=text,
+        error=error,
+        usage=usage,
+        created=now(),
+    )

@@ -1,0 +1,143 @@
+"""Append-only journals: one JSON record a line, on disk before the run moves past it.
+
+A record is handed to the operating system in one write before `append` returns, so a process
+killed at any instant loses at most the record it was writing; that torn last line is dropped when
+the journal is opened again. `sync` also survives a power cut and is called every second and at
+the end.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Self, TypeVar
+
+import msgspec
+
+from unisafebench.core.errors import RunError
+from unisafebench.core.keys import KeyIndex
+
+__all__ = ["Journal", "index_journal", "read_journal", "read_record"]
+
+T = TypeVar("T")
+_BLOCK = 1 << 16
+_SYNC_EVERY_S = 1.0
+
+
+class Journal:
+    """An open journal; a context manager."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._encoder = msgspec.json.Encoder()
+        self._buffer = bytearray()
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        except OSError as error:
+            raise RunError(f"{path} cannot be written: {error.strerror}.") from error
+        self.torn_bytes = _drop_torn_line(self._file)
+        """Bytes of a torn last line that were dropped on opening; 0 when there was none."""
+        self._size = os.fstat(self._file).st_size
+        self._synced_at = time.monotonic()
+
+    def append(self, record: msgspec.Struct) -> int:
+        """Write one record; return its position in the file.
+
+        Raises:
+            RunError: the disk is full or went away. What was written before is intact.
+        """
+        self._encoder.encode_into(record, self._buffer)
+        self._buffer += b"\n"
+        position = self._size
+        try:
+            written = os.write(self._file, self._buffer)
+        except OSError as error:
+            raise self._not_written(position, str(error.strerror)) from error
+        if written != len(self._buffer):
+            raise self._not_written(position, "the disk is full")
+        self._size += len(self._buffer)
+        if time.monotonic() - self._synced_at > _SYNC_EVERY_S:
+            self.sync()
+        return position
+
+    def _not_written(self, position: int, why: str) -> RunError:
+        os.ftruncate(self._file, position)
+        return RunError(
+            f"{self._path} cannot be written: {why}. Everything up to here is kept: "
+            "make room and repeat the command to go on."
+        )
+
+    def sync(self) -> None:
+        """Force what was written to the disk itself."""
+        os.fsync(self._file)
+        self._synced_at = time.monotonic()
+
+    def close(self) -> None:
+        """Sync and close."""
+        self.sync()
+        os.close(self._file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def read_journal(path: Path, kind: type[T]) -> Iterator[tuple[int, T]]:
+    """Yield (position, record) for each whole line; a torn last line is passed over.
+
+    `kind` may be a struct with fewer fields than were written, to read only those.
+
+    Raises:
+        RunError: a line that is not the last cannot be read; names it.
+    """
+    decoder = msgspec.json.Decoder(kind)
+    position = 0
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):
+                return
+            try:
+                record = decoder.decode(line)
+            except msgspec.DecodeError as error:
+                raise RunError(
+                    f"{path}:{number}: the journal is damaged here: {error}. Remove this line "
+                    "and repeat the command; what the line held is done again."
+                ) from error
+            yield position, record
+            position += len(line)
+
+
+def read_record(path: Path, kind: type[T], position: int) -> T:
+    """Return the record that starts at `position`."""
+    with path.open("rb") as file:
+        file.seek(position)
+        return msgspec.json.decode(file.readline(), type=kind)
+
+
+def index_journal(path: Path, kind: type[T], entry: Callable[[T], tuple[int, int]]) -> KeyIndex:
+    """Index a journal: `entry` gives (key hash, state) of a record; the last of a key counts."""
+    index = KeyIndex()
+    for position, record in read_journal(path, kind):
+        key_hash, state = entry(record)
+        index.add(key_hash, position, state)
+    return index
+
+
+def _drop_torn_line(file: int) -> int:
+    """Cut a file off after its last newline; return how many bytes went."""
+    size = os.fstat(file).st_size
+    end = size
+    while end > 0:
+        start = max(0, end - _BLOCK)
+        at = os.pread(file, end - start, start).rfind(b"\n")
+        if at >= 0:
+            end = start + at + 1
+            break
+        end = start
+    if end != size:
+        os.ftruncate(file, end)
+    return size - end

@@ -1,0 +1,122 @@
+"""Opening a run: a new one is set up, an earlier one is checked against what is asked now."""
+
+from pathlib import Path
+
+import msgspec
+
+from unisafebench.core.records import Sample
+from unisafebench.runs.directory import RunDirectory
+from unisafebench.runs.manifest import (
+    DatasetRecord,
+    JudgingRecord,
+    Manifest,
+    ModelRecord,
+    check_same,
+    now,
+    read_manifest,
+    software,
+    write_manifest,
+)
+from unisafebench.runs.progress import Progress
+from unisafebench.runs.snapshot import (
+    commit_samples,
+    drop_samples,
+    file_sha256,
+    snapshot_samples,
+)
+
+__all__ = ["Asked", "begin_judging", "open_run"]
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a command asks of a run."""
+
+    dataset_name: str
+    dataset_path: Path
+    tasks: tuple[str, ...]
+    not_supported: tuple[str, ...] = ()
+    model: ModelRecord
+    limit: int | None = None
+    epochs: int = 1
+    seed: int = 0
+    allow_outside: bool = False
+
+    def keeps(self, sample: Sample) -> bool:
+        """Whether the sample is of a task that is run."""
+        return sample.task in self.tasks
+
+
+def open_run(run: RunDirectory, asked: Asked, progress: Progress) -> Manifest:
+    """Set up a new run, or take up one that was made with the same settings.
+
+    Raises:
+        DataError: the data set cannot be used.
+        RunMismatchError: the run was made with something else.
+    """
+    recorded = read_manifest(run)
+    file_hash = file_sha256(asked.dataset_path)
+    if recorded is None:
+        manifest = _manifest(asked, _take_dataset(run, asked, file_hash))
+        commit_samples(run)
+        write_manifest(run, manifest)
+        return manifest
+    dataset = recorded.dataset
+    if dataset.file_sha256 == file_hash and not dataset.missing:
+        check_same(run, recorded, _manifest(asked, dataset))
+        return recorded
+    # The file changed, or pictures were missing that may be there now.
+    taken = _take_dataset(run, asked, file_hash)
+    found = dataset.missing - taken.missing
+    if dataset.file_sha256 == file_hash and found > 0:
+        progress.note(f"{found} samples now have the picture that was missing before.")
+        recorded = msgspec.structs.replace(recorded, dataset=taken)
+        commit_samples(run)
+        write_manifest(run, recorded)
+    drop_samples(run)
+    check_same(run, recorded, _manifest(asked, taken))
+    return recorded
+
+
+def begin_judging(run: RunDirectory, manifest: Manifest, judging: JudgingRecord) -> Manifest:
+    """Note how the run is judged, or check that it was judged this way so far.
+
+    Raises:
+        RunMismatchError: it was judged with something else.
+    """
+    if manifest.judging is not None:
+        check_same(run, manifest, msgspec.structs.replace(manifest, judging=judging))
+    manifest = msgspec.structs.replace(manifest, judging=judging)
+    write_manifest(run, manifest)
+    return manifest
+
+
+def _take_dataset(run: RunDirectory, asked: Asked, file_hash: str) -> DatasetRecord:
+    taken = snapshot_samples(
+        run,
+        asked.dataset_path,
+        keep=asked.keeps,
+        limit=asked.limit,
+        allow_outside=asked.allow_outside,
+    )
+    return DatasetRecord(
+        name=asked.dataset_name,
+        path=str(asked.dataset_path),
+        fingerprint=taken.fingerprint,
+        file_sha256=file_hash,
+        samples=taken.samples,
+        missing=taken.missing,
+    )
+
+
+def _manifest(asked: Asked, dataset: DatasetRecord) -> Manifest:
+    return Manifest(
+        created=now(),
+        software=software(),
+        dataset=dataset,
+        tasks=asked.tasks,
+        not_supported=asked.not_supported,
+        limit=asked.limit,
+        epochs=asked.epochs,
+        seed=asked.seed,
+        model=asked.model,
+    )

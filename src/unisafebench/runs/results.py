@@ -1,0 +1,110 @@
+"""Reading a run: its summary, and its records joined sample by sample."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from unisafebench.core.errors import RunError
+from unisafebench.core.keys import hash_key
+from unisafebench.core.records import Intent, Key, Response, Sample, Verdict
+from unisafebench.metrics.counts import Tally
+from unisafebench.metrics.summary import Summary, summarize
+from unisafebench.runs.directory import RunDirectory
+from unisafebench.runs.generate import index_responses
+from unisafebench.runs.intents import index_intents
+from unisafebench.runs.journal import read_journal, read_record
+from unisafebench.runs.judge import index_verdicts
+from unisafebench.runs.manifest import Manifest, read_manifest, write_whole
+from unisafebench.runs.snapshot import stored_samples
+
+__all__ = ["Result", "existing_run", "results", "summary_of", "write_summary"]
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that the run knows about one response that was asked for."""
+
+    sample: Sample
+    epoch: int
+    response: Response | None = None
+    intent: str | None = None
+    verdict: Verdict | None = None
+
+
+def existing_run(run: RunDirectory) -> Manifest:
+    """Return the manifest of a run that must exist.
+
+    Raises:
+        RunError: there is no run in the directory.
+    """
+    manifest = read_manifest(run)
+    if manifest is None:
+        raise RunError(
+            f"{run.path} is no run: it has no manifest.json. Make one with 'unisafebench run'."
+        )
+    return manifest
+
+
+def summary_of(run: RunDirectory, manifest: Manifest, *, max_unscored: float) -> Summary:
+    """Count the run's journals afresh; of several verdicts on a response the last one counts."""
+    tally = Tally()
+    for sample in stored_samples(run):
+        tally.ask(
+            sample.task,
+            sample.category,
+            sample.subcategory,
+            sample.twin_of is not None,
+            manifest.epochs,
+        )
+    last = index_verdicts(run).last_positions()
+    at = 0
+    for position, verdict in read_journal(run.verdicts, Verdict):
+        if at < len(last) and position == last[at]:
+            tally.add(verdict, verdict.blocked_side)
+            at += 1
+    return summarize(
+        tally,
+        max_unscored=max_unscored,
+        blocked_as="refusal" if manifest.judging is None else manifest.judging.blocked_as,
+        not_supported=manifest.not_supported,
+    )
+
+
+def write_summary(run: RunDirectory, manifest: Manifest, summary: Summary) -> None:
+    """Write summary.json: the figures, and what they are figures of."""
+    judging = manifest.judging
+    document = {
+        "format": "unisafebench-summary-1",
+        "run": {
+            "model": manifest.model.name,
+            "dataset": manifest.dataset.name,
+            "dataset_fingerprint": manifest.dataset.fingerprint,
+            "judge": None if judging is None else judging.judge,
+            "judge_notice": None if judging is None else judging.notice,
+            "extractor": None if judging is None else judging.extractor,
+            "protocol": None if judging is None else judging.protocol,
+        },
+        **msgspec.to_builtins(summary),
+    }
+    write_whole(run.summary, msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
+
+
+def results(run: RunDirectory, manifest: Manifest) -> Iterator[Result]:
+    """Yield what the run knows, response by response, in the order of its samples."""
+    responses, intents, verdicts = index_responses(run), index_intents(run), index_verdicts(run)
+    for sample in stored_samples(run):
+        intent = sample.intent
+        noted = intents.find(hash_key(Key(sample.task, sample.id, 0)))
+        if intent is None and noted is not None:
+            intent = read_record(run.intents, Intent, noted[0]).text
+        for epoch in range(manifest.epochs):
+            key_hash = hash_key(Key(sample.task, sample.id, epoch))
+            answered, judged = responses.find(key_hash), verdicts.find(key_hash)
+            yield Result(
+                sample=sample,
+                epoch=epoch,
+                intent=intent,
+                response=None
+                if answered is None
+                else read_record(run.responses, Response, answered[0]),
+                verdict=None if judged is None else read_record(run.verdicts, Verdict, judged[0]),
+            )

@@ -1,0 +1,182 @@
+"""Taking a data set into a run: checked as a whole first, then copied, then fingerprinted.
+
+A run keeps its own copy of its samples and input pictures, so that it can be judged on another
+machine, and read years later, without the data set it came from.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from unisafebench.core.errors import DataError, ImageError
+from unisafebench.core.records import Sample
+from unisafebench.datasets.samples import check_samples, read_samples
+from unisafebench.media.store import ImageStore
+from unisafebench.runs.directory import RunDirectory
+from unisafebench.runs.journal import read_journal
+
+__all__ = [
+    "MISSING",
+    "Snapshot",
+    "commit_samples",
+    "drop_samples",
+    "file_sha256",
+    "inside",
+    "snapshot_samples",
+    "stored_samples",
+    "take_pictures",
+    "write_samples",
+]
+
+MISSING = "missing:"
+"""Marks a picture of a stored record that could not be copied; the path as written follows."""
+_MODULUS = 1 << 256
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """What was taken in: how many samples, and the fingerprint of their content."""
+
+    samples: int
+    fingerprint: str
+    missing: int = 0
+    """Samples with a picture that could not be copied."""
+
+
+def file_sha256(path: Path) -> str:
+    """Return the hash of a file's bytes.
+
+    Raises:
+        DataError: it is missing or unreadable.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(
+            f"the file cannot be read: {error.strerror}.", path=path, remedy="Check the path."
+        ) from error
+
+
+def snapshot_samples(
+    run: RunDirectory,
+    path: Path,
+    *,
+    keep: Callable[[Sample], bool],
+    limit: int | None = None,
+    allow_outside: bool = False,
+) -> Snapshot:
+    """Write the samples of a file that `keep` accepts to the run, at most `limit` of each task.
+
+    The whole file is checked before anything is written.
+
+    Raises:
+        DataError: the file, or records in it, cannot be used; lists them.
+    """
+    check_samples(path)
+    kept = filter(keep, read_samples(path))
+    return write_samples(run, _limited(kept, limit), path, allow_outside=allow_outside)
+
+
+def write_samples(
+    run: RunDirectory, samples: Iterable[Sample], path: Path, *, allow_outside: bool
+) -> Snapshot:
+    """Write samples aside and their pictures to the run; `path` is the file that names these.
+
+    They become the run's own with `commit_samples`.
+
+    Raises:
+        DataError: there is no sample at all.
+    """
+    encoder = msgspec.json.Encoder()
+    total = missing = fingerprint = 0
+    part = _part(run)
+    with part.open("wb") as file:
+        for sample in samples:
+            images = take_pictures(
+                run.images, path.parent, sample.images, allow_outside=allow_outside
+            )
+            stored = msgspec.structs.replace(sample, images=images)
+            fingerprint = (fingerprint + _digest(encoder, stored)) % _MODULUS
+            file.write(encoder.encode(stored) + b"\n")
+            total += 1
+            missing += any(name.startswith(MISSING) for name in images)
+        file.flush()
+        os.fsync(file.fileno())
+    if not total:
+        part.unlink()
+        raise DataError(
+            "no sample is left to run.",
+            path=path,
+            remedy="Is the file empty, or do --tasks and --limit leave nothing?",
+        )
+    return Snapshot(samples=total, fingerprint=f"{fingerprint:064x}", missing=missing)
+
+
+def commit_samples(run: RunDirectory) -> None:
+    """Make the samples written last the samples of the run."""
+    _part(run).replace(run.samples)
+
+
+def drop_samples(run: RunDirectory) -> None:
+    """Forget the samples written last; those of the run stay as they are."""
+    _part(run).unlink(missing_ok=True)
+
+
+def _part(run: RunDirectory) -> Path:
+    return run.samples.with_suffix(".part")
+
+
+def stored_samples(run: RunDirectory) -> Iterator[Sample]:
+    """Yield the samples of a run in the order of its data set."""
+    for _, sample in read_journal(run.samples, Sample):
+        yield sample
+
+
+def take_pictures(
+    store: ImageStore, root: Path, names: tuple[str, ...], *, allow_outside: bool
+) -> tuple[str, ...]:
+    """Copy pictures into a run; those that cannot be copied are marked, not dropped."""
+    taken: list[str] = []
+    for name in names:
+        try:
+            taken.append(store.copy_in(inside(root, name, allow_outside=allow_outside)))
+        except ImageError as error:
+            taken.append(f"{MISSING}{error}")
+    return tuple(taken)
+
+
+def inside(root: Path, name: str, *, allow_outside: bool) -> Path:
+    """Return the path of a file that a record names, relative to `root`.
+
+    Raises:
+        ImageError: it leads out of `root` (absolute, "..", a link) and that is not allowed.
+    """
+    path = root / name
+    try:
+        within = path.resolve().is_relative_to(root.resolve())
+    except (OSError, ValueError) as error:
+        raise ImageError(f"picture {name!r} is not a usable path: {error}.") from error
+    if allow_outside or within:
+        return path
+    raise ImageError(
+        f"picture {name!r} lies outside the directory of the file that names it. "
+        "If you trust the file, say --allow-outside."
+    )
+
+
+def _limited(samples: Iterable[Sample], limit: int | None) -> Iterator[Sample]:
+    counts: dict[str, int] = {}
+    for sample in samples:
+        counts[sample.task] = counts.get(sample.task, 0) + 1
+        if limit is None or counts[sample.task] <= limit:
+            yield sample
+
+
+def _digest(encoder: msgspec.json.Encoder, sample: Sample) -> int:
+    """Hash one sample. Sums of these do not depend on order; picture names are content hashes."""
+    contents = tuple(Path(name).stem for name in sample.images)
+    anonymous = msgspec.structs.replace(sample, images=contents)
+    return int.from_bytes(hashlib.sha256(encoder.encode(anonymous)).digest(), "big")
