@@ -83,9 +83,18 @@ def begin_judging(run: RunDirectory, manifest: Manifest, judging: JudgingRecord)
     Raises:
         RunMismatchError: it was judged with something else.
     """
-    if manifest.judging is not None:
+    earlier = manifest.judging
+    if earlier is not None:
         check_same(run, manifest, msgspec.structs.replace(manifest, judging=judging))
-    manifest = msgspec.structs.replace(manifest, judging=judging)
+        # A run that is complete is not probed again; what the first probe found still holds.
+        judging = msgspec.structs.replace(
+            judging,
+            probe_wrong=judging.probe_wrong or earlier.probe_wrong,
+            learned=judging.learned or earlier.learned,
+        )
+    # Read afresh: the note of this invocation has been written meanwhile.
+    current = read_manifest(run) or manifest
+    manifest = msgspec.structs.replace(current, judging=judging)
     write_manifest(run, manifest)
     return manifest
 
