@@ -1,0 +1,1 @@
+"""The embedded judge: works offline, for smoke tests and not for publication."""
