@@ -6,6 +6,7 @@ about 3 in 10^8.
 """
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterator
 from hashlib import blake2b
 
@@ -33,9 +34,7 @@ class KeyIndex:
         self._hashes = array("Q")
         self._positions = array("q")
         self._states = array("B")
-        self._sorted: (
-            tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64], npt.NDArray[np.uint8]] | None
-        ) = None
+        self._sorted: tuple[array[int], array[int], array[int]] | None = None
 
     def __len__(self) -> int:
         return len(self._sort()[0])
@@ -50,19 +49,19 @@ class KeyIndex:
     def find(self, key_hash: int) -> tuple[int, int] | None:
         """Return (position, state) of the last record with this key, or None."""
         hashes, positions, states = self._sort()
-        at = int(np.searchsorted(hashes, np.uint64(key_hash)))
-        if at == len(hashes) or int(hashes[at]) != key_hash:
+        at = bisect_left(hashes, key_hash)
+        if at == len(hashes) or hashes[at] != key_hash:
             return None
-        return int(positions[at]), int(states[at])
+        return positions[at], states[at]
 
     def items(self) -> Iterator[tuple[int, int]]:
         """Yield (key hash, state) of each key's last record."""
         hashes, _, states = self._sort()
-        yield from zip(hashes.tolist(), states.tolist(), strict=True)
+        yield from zip(hashes, states, strict=True)
 
     def last_positions(self) -> npt.NDArray[np.int64]:
         """Return the positions of the last record of each key, in ascending order."""
-        return np.sort(self._sort()[1])
+        return np.sort(np.array(self._sort()[1], dtype=np.int64))
 
     def repeated(self) -> list[int]:
         """Return the positions of records whose key an earlier record has already."""
@@ -80,19 +79,19 @@ class KeyIndex:
         again = np.flatnonzero(hashes[order][1:] == hashes[order][:-1]) + 1
         return sorted(int(order[at]) for at in again)
 
-    def _sort(
-        self,
-    ) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
+    def _sort(self) -> tuple["array[int]", "array[int]", "array[int]"]:
+        # Sorted by numpy, searched as plain arrays: bisect on these takes half the time of
+        # numpy's search for a single key.
         if self._sorted is None:
             hashes = np.array(self._hashes, dtype=np.uint64)
             order = np.argsort(hashes, kind="stable")
             hashes = hashes[order]
             # Of equal hashes the stable order puts the latest last: keep that one.
-            last = np.append(hashes[1:] != hashes[:-1], [True] if len(hashes) else [])
-            keep = order[last.astype(bool)]
+            last = np.append(hashes[1:] != hashes[:-1], [True] * bool(len(hashes))).astype(bool)
+            keep = order[last]
             self._sorted = (
-                hashes[last.astype(bool)],
-                np.array(self._positions, dtype=np.int64)[keep],
-                np.array(self._states, dtype=np.uint8)[keep],
+                array("Q", hashes[last].tobytes()),
+                array("q", np.array(self._positions, dtype=np.int64)[keep].tobytes()),
+                array("B", np.array(self._states, dtype=np.uint8)[keep].tobytes()),
             )
         return self._sorted

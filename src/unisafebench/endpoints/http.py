@@ -15,6 +15,7 @@ import msgspec
 import orjson
 import stamina
 from aiolimiter import AsyncLimiter
+from yarl import URL
 
 from unisafebench.core.errors import EndpointError, EndpointUnusableError
 from unisafebench.endpoints.classify import Failure, error_of, failure_of_status
@@ -65,6 +66,7 @@ class HttpEndpoint:
             else AsyncLimiter(*_bucket(limits.requests_per_minute))
         )
         self._session: aiohttp.ClientSession | None = None
+        self._urls: dict[str, URL] = {}
         self._failed_in_a_row = 0
         self._broken: EndpointUnusableError | None = None
 
@@ -93,23 +95,40 @@ class HttpEndpoint:
     async def _call(
         self, method: str, path: str, body: bytes | None, read: Callable[[dict[str, Any]], T]
     ) -> T:
-        limits = self.limits
         try:
-            async for attempt in stamina.retry_context(
-                on=self._wait_for,
-                attempts=limits.max_retries + 1,
-                timeout=None,
-                wait_initial=limits.first_wait_s,
-                wait_max=limits.longest_wait_s,
-                wait_jitter=limits.first_wait_s,
-            ):
-                with attempt:
-                    self.retries += attempt.num > 1
-                    answer = _read(await self._attempt(method, path, body), read)
+            try:
+                answer = _read(await self._attempt(method, path, body), read)
+            except _AttemptFailed as failed:
+                answer = await self._retry(failed, method, path, body, read)
         except _AttemptFailed as failed:
             raise self._give_up(failed.failure, path) from failed
         self._failed_in_a_row = 0
         return answer
+
+    async def _retry(
+        self,
+        first: _AttemptFailed,
+        method: str,
+        path: str,
+        body: bytes | None,
+        read: Callable[[dict[str, Any]], T],
+    ) -> T:
+        """Go on after a first attempt that failed. Most calls never come here, nor pay for it."""
+        limits = self.limits
+        async for attempt in stamina.retry_context(
+            on=self._wait_for,
+            attempts=limits.max_retries + 1,
+            timeout=None,
+            wait_initial=limits.first_wait_s,
+            wait_max=limits.longest_wait_s,
+            wait_jitter=limits.first_wait_s,
+        ):
+            with attempt:
+                if attempt.num == 1:
+                    raise first
+                self.retries += 1
+                return _read(await self._attempt(method, path, body), read)
+        raise first  # not reached: the last attempt returns or raises
 
     def _wait_for(self, error: Exception) -> bool | float:
         """Tell stamina whether to try again: True for its own back-off, or seconds to wait."""
@@ -132,11 +151,7 @@ class HttpEndpoint:
             try:
                 # A redirect could carry the key to a host that nobody named: not followed.
                 async with self._open().request(
-                    method,
-                    self.base_url + path,
-                    data=body,
-                    headers=self._headers,
-                    allow_redirects=False,
+                    method, self._url(path), data=body, allow_redirects=False
                 ) as reply:
                     return await reply.read(), reply.status, reply.headers
             except TimeoutError:
@@ -146,11 +161,18 @@ class HttpEndpoint:
                 message = f"{type(error).__name__}: {error}"
                 raise _AttemptFailed(Failure(kind="transient", message=message)) from error
 
+    def _url(self, path: str) -> URL:
+        url = self._urls.get(path)
+        if url is None:
+            url = self._urls[path] = URL(self.base_url + path)
+        return url
+
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
                 timeout=aiohttp.ClientTimeout(total=self.limits.timeout_s),
+                headers=self._headers,
                 trust_env=False,
             )
         return self._session

@@ -51,11 +51,10 @@ async def extract_intents(
         EndpointUnusableError: the extractor is of no further use; what is done is kept.
     """
     done = index_intents(run)
-    total = sum(1 for _ in _wanting(run, responses))
     todo = sum(1 for _ in _lacking(run, responses, done))
-    if not total:
+    if not todo:
         return
-    progress.begin("intents", total, total - todo)
+    progress.begin("intents", todo + len(done), len(done))
     with Journal(run.intents) as journal:
 
         async def work(sample: Sample) -> None:
@@ -67,16 +66,14 @@ async def extract_intents(
     progress.end()
 
 
-def _wanting(run: RunDirectory, responses: KeyIndex) -> Iterator[Sample]:
-    for sample in stored_samples(run):
-        if sample.intent is None and responses.find(hash_key(Key(sample.task, sample.id, 0))):
-            yield sample
-
-
 def _lacking(run: RunDirectory, responses: KeyIndex, done: KeyIndex) -> Iterator[Sample]:
-    for sample in _wanting(run, responses):
-        found = done.find(hash_key(Key(sample.task, sample.id, 0)))
-        if found is None or found[1] == 1:
+    """Yield the samples that have a response, came without an intent and got none yet."""
+    for sample in stored_samples(run):
+        if sample.intent is not None:
+            continue
+        key_hash = hash_key(Key(sample.task, sample.id, 0))
+        found = done.find(key_hash)
+        if (found is None or found[1] == 1) and responses.find(key_hash):
             yield sample
 
 

@@ -10,14 +10,14 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 import msgspec
 
 from unisafebench.core.errors import RunError
 from unisafebench.core.keys import KeyIndex
 
-__all__ = ["Journal", "index_journal", "read_journal", "read_record"]
+__all__ = ["Journal", "Records", "index_journal", "read_journal"]
 
 T = TypeVar("T")
 _BLOCK = 1 << 16
@@ -111,13 +111,6 @@ def read_journal(path: Path, kind: type[T]) -> Iterator[tuple[int, T]]:
             position += len(line)
 
 
-def read_record(path: Path, kind: type[T], position: int) -> T:
-    """Return the record that starts at `position`."""
-    with path.open("rb") as file:
-        file.seek(position)
-        return msgspec.json.decode(file.readline(), type=kind)
-
-
 def index_journal(path: Path, kind: type[T], entry: Callable[[T], tuple[int, int]]) -> KeyIndex:
     """Index a journal: `entry` gives (key hash, state) of a record; the last of a key counts."""
     index = KeyIndex()
@@ -125,6 +118,26 @@ def index_journal(path: Path, kind: type[T], entry: Callable[[T], tuple[int, int
         key_hash, state = entry(record)
         index.add(key_hash, position, state)
     return index
+
+
+class Records(Generic[T]):
+    """The records of one journal by position; keeps the file open. A context manager."""
+
+    def __init__(self, path: Path, kind: type[T]) -> None:
+        self._decoder = msgspec.json.Decoder(kind)
+        self._file = path.open("rb") if path.exists() else None
+
+    def __getitem__(self, position: int) -> T:
+        assert self._file is not None  # noqa: S101 -- an index of an absent journal is empty
+        self._file.seek(position)
+        return self._decoder.decode(self._file.readline())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
 
 
 def _drop_torn_line(file: int) -> int:

@@ -17,7 +17,7 @@ from unisafebench.media.pictures import Picture
 from unisafebench.runs.directory import RunDirectory
 from unisafebench.runs.generate import index_responses, load_pictures
 from unisafebench.runs.intents import index_intents
-from unisafebench.runs.journal import Journal, index_journal, read_record
+from unisafebench.runs.journal import Journal, Records, index_journal
 from unisafebench.runs.manifest import JudgingRecord, Manifest, now
 from unisafebench.runs.pipeline import work_through
 from unisafebench.runs.progress import Progress, Stop
@@ -95,11 +95,15 @@ async def judge_responses(
     bench = _Bench(run, judging, judge, _version(judge))
     todo = sum(1 for _ in _lacking(run, manifest, responses, done))
     progress.begin("verdicts", len(responses), len(responses) - todo)
-    with Journal(run.verdicts) as journal:
+    with (
+        Journal(run.verdicts) as journal,
+        Records(run.responses, Response) as answered,
+        Records(run.intents, Intent) as written,
+    ):
 
         async def work(item: _Item) -> None:
-            response = read_record(run.responses, Response, item.position)
-            intent = _intent(run, item.sample, intents)
+            response = answered[item.position]
+            intent = _intent(item.sample, intents, written)
             verdict = await _verdict(bench, item.sample, response, intent)
             # A failure that repeats itself adds nothing to the journal.
             if not (item.failed_before and verdict.outcome in _STATES):
@@ -126,14 +130,14 @@ def _lacking(
                 yield _Item(sample, epoch, position, verdict is not None)
 
 
-def _intent(run: RunDirectory, sample: Sample, intents: KeyIndex) -> Intent | None:
+def _intent(sample: Sample, intents: KeyIndex, written: Records[Intent]) -> Intent | None:
     """Return the sample's intent: its own, or the one on record; None when none was asked for."""
     if sample.intent is not None:
         return Intent(
             sample_id=sample.id, task=sample.task, extractor="data set", text=sample.intent
         )
     found = intents.find(hash_key(Key(sample.task, sample.id, 0)))
-    return None if found is None else read_record(run.intents, Intent, found[0])
+    return None if found is None else written[found[0]]
 
 
 async def _verdict(

@@ -15,7 +15,7 @@ from unisafebench.core.records import Key, Outcome, Response
 from unisafebench.core.tasks import TASKS
 from unisafebench.judging.decisions import placeholder
 from unisafebench.runs.directory import RunDirectory
-from unisafebench.runs.journal import Journal, read_journal, read_record
+from unisafebench.runs.journal import Journal, Records, read_journal
 from unisafebench.runs.judge import index_verdicts, verdict_of
 from unisafebench.runs.manifest import JudgingRecord
 from unisafebench.runs.snapshot import stored_samples
@@ -61,12 +61,16 @@ def mark_repeated_pictures(run: RunDirectory, judging: JudgingRecord) -> int:
     }
     verdicts = index_verdicts(run)
     changed = 0
-    with Journal(run.verdicts) as journal:
+    with (
+        Journal(run.verdicts) as journal,
+        Records(run.verdicts, _Outcome) as outcomes,
+        Records(run.responses, Response) as responses,
+    ):
         for key, position, count in flagged:
             found = verdicts.find(hash_key(key))
-            if found is None or read_record(run.verdicts, _Outcome, found[0]).outcome == "blocked":
+            if found is None or outcomes[found[0]].outcome == "blocked":
                 continue
-            response = read_record(run.responses, Response, position)
+            response = responses[position]
             sample = samples[hash_key(Key(key.task, key.sample_id, 0))]
             why = f"placeholder picture (the same for {count} samples)"
             decision = placeholder(judging.blocked_as, why)

@@ -12,7 +12,7 @@ from unisafebench.metrics.summary import Summary, summarize
 from unisafebench.runs.directory import RunDirectory
 from unisafebench.runs.generate import index_responses
 from unisafebench.runs.intents import index_intents
-from unisafebench.runs.journal import read_journal, read_record
+from unisafebench.runs.journal import Records, read_journal
 from unisafebench.runs.judge import index_verdicts
 from unisafebench.runs.manifest import Manifest, read_manifest, write_whole
 from unisafebench.runs.snapshot import stored_samples
@@ -91,20 +91,23 @@ def write_summary(run: RunDirectory, manifest: Manifest, summary: Summary) -> No
 def results(run: RunDirectory, manifest: Manifest) -> Iterator[Result]:
     """Yield what the run knows, response by response, in the order of its samples."""
     responses, intents, verdicts = index_responses(run), index_intents(run), index_verdicts(run)
-    for sample in stored_samples(run):
-        intent = sample.intent
-        noted = intents.find(hash_key(Key(sample.task, sample.id, 0)))
-        if intent is None and noted is not None:
-            intent = read_record(run.intents, Intent, noted[0]).text
-        for epoch in range(manifest.epochs):
-            key_hash = hash_key(Key(sample.task, sample.id, epoch))
-            answered, judged = responses.find(key_hash), verdicts.find(key_hash)
-            yield Result(
-                sample=sample,
-                epoch=epoch,
-                intent=intent,
-                response=None
-                if answered is None
-                else read_record(run.responses, Response, answered[0]),
-                verdict=None if judged is None else read_record(run.verdicts, Verdict, judged[0]),
-            )
+    with (
+        Records(run.responses, Response) as answered,
+        Records(run.intents, Intent) as written,
+        Records(run.verdicts, Verdict) as decided,
+    ):
+        for sample in stored_samples(run):
+            noted = intents.find(hash_key(Key(sample.task, sample.id, 0)))
+            intent = sample.intent
+            if intent is None and noted is not None:
+                intent = written[noted[0]].text
+            for epoch in range(manifest.epochs):
+                key_hash = hash_key(Key(sample.task, sample.id, epoch))
+                response, verdict = responses.find(key_hash), verdicts.find(key_hash)
+                yield Result(
+                    sample=sample,
+                    epoch=epoch,
+                    intent=intent,
+                    response=None if response is None else answered[response[0]],
+                    verdict=None if verdict is None else decided[verdict[0]],
+                )

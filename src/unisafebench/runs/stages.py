@@ -6,7 +6,7 @@ from unisafebench.judging.base import Extractor, Judge
 from unisafebench.runs.directory import RunDirectory
 from unisafebench.runs.generate import index_responses
 from unisafebench.runs.intents import extract_intents
-from unisafebench.runs.judge import judge_responses, lacking_verdicts
+from unisafebench.runs.judge import judge_responses
 from unisafebench.runs.manifest import Manifest
 from unisafebench.runs.progress import Progress, Stop
 from unisafebench.runs.repeats import mark_repeated_pictures
@@ -29,8 +29,7 @@ async def judge_run(
     Raises:
         EndpointUnusableError: judge or extractor is of no further use; what is done is kept.
     """
-    if manifest.judging is None or not lacking_verdicts(run, manifest):
-        return
+    assert manifest.judging is not None  # noqa: S101 -- callers write it before they judge
     stages: tuple[Callable[[], Awaitable[None]], ...] = (
         lambda: extract_intents(
             run, index_responses(run), extractor, width=width, progress=progress, stop=stop
