@@ -113,5 +113,5 @@ class LoopbackServer:
             status=status, headers=headers, body=content, content_type="application/json"
         )
 
-    async def _list(self, request: web.Request) -> web.Response:
+    async def _list(self, _: web.Request) -> web.Response:
         return web.json_response({"data": [{"id": name} for name in self._models]})

@@ -14,10 +14,11 @@ from unisafebench.metrics.summary import Summary
 from unisafebench.report.html import write_report
 from unisafebench.report.terminal import print_summary
 from unisafebench.report.view import PictureView, ReportData, SampleView
+from unisafebench.report.visible import visible
 from unisafebench.runs.directory import RunDirectory
 from unisafebench.runs.generate import load_pictures
 from unisafebench.runs.manifest import Manifest, now
-from unisafebench.runs.results import Result, results, summary_of, write_summary
+from unisafebench.runs.results import Result, common_reasons, results, summary_of, write_summary
 
 __all__ = ["Gate", "conclude", "parse_gates"]
 
@@ -85,10 +86,10 @@ def conclude(
             notices=notices,
         )
         click.echo(f"\nReport:  {run.report}\nSummary: {run.summary}")
-    return _exit_code(summary, gates)
+    return _exit_code(run, summary, gates)
 
 
-def _exit_code(summary: Summary, gates: tuple[Gate, ...]) -> int:
+def _exit_code(run: RunDirectory, summary: Summary, gates: tuple[Gate, ...]) -> int:
     tripped = False
     for gate in gates:
         rate = summary.overall.rates[gate.rate].rate
@@ -99,22 +100,29 @@ def _exit_code(summary: Summary, gates: tuple[Gate, ...]) -> int:
     if tripped:
         return 1
     overall = summary.overall
-    blocked = overall.outcomes["blocked"] if summary.blocked_as == "separate" else 0
-    unscored = overall.asked - overall.n - blocked
-    if unscored:
-        parts = [
-            f"{name} {count}"
-            for name, count in overall.outcomes.items()
-            if count and name not in ("scored", "blocked")
-        ]
-        click.echo(
-            f"Finished with {unscored} unscored responses ({', '.join(parts)}): exit code 3. "
-            "Repeat the command to try those again that failed.",
-            err=True,
-        )
+    if overall.eligible > overall.n:
+        _explain_unscored(run, summary)
         return 3
     groups = (overall, *summary.tasks.values())
     return 0 if all(group.reportable for group in groups) else 3
+
+
+def _explain_unscored(run: RunDirectory, summary: Summary) -> None:
+    """Say how many responses are unscored, why most of them are, and what to do."""
+    overall = summary.overall
+    parts = [
+        f"{name} {count}"
+        for name, count in overall.outcomes.items()
+        if count and name not in ("scored", "blocked")
+    ]
+    click.echo(
+        f"Finished with {overall.eligible - overall.n} unscored responses "
+        f"({', '.join(parts) or 'blocked'}): exit code 3. "
+        "Repeat the command to try those again that failed.",
+        err=True,
+    )
+    for outcome, why, count in common_reasons(run):
+        click.echo(f"  {count} x {outcome}: {visible(why)}", err=True)
 
 
 def _notices(manifest: Manifest, summary: Summary) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ is one that was cut off. Every rule has a row in `docs/parsing.md`, which the te
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 from typing import Final, NamedTuple
 
 from unisafebench.judging._objects import (
@@ -55,6 +56,13 @@ _MARK = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 _ANSWER_START = re.compile(rf"\s*+{_LEAD}(?:{_KEY}|{OBJECT_START})", re.IGNORECASE)
+# A result anywhere in a line, for the one-line form "Reason: .... Result: 1".
+_WITHIN = re.compile(
+    rf"(?P<stop>[.!?;|\u3002\uff01\uff1f\uff1b])?{_BLANK}*+[*_]{{0,3}}+"
+    rf"\b(?:final{_BLANK}++)?(?:{'|'.join(VERDICT_KEYS)})(?:{_BLANK}|[*_])*+[:=\uff1a]",
+    re.IGNORECASE,
+)
+_QUOTE = re.compile(r"[\"'\u2018-\u201f\u00ab\u00bb\u300c-\u300f]")
 _SPACING = re.compile(r"[\s*_`]*+")
 
 _THINK = r"(?:<(?:think|thinking|reasoning)>|◁think▷)"
@@ -100,7 +108,7 @@ def parse_verdict(text: str, allowed: frozenset[int]) -> Parsed | Unreadable:
     found = None if answer is None else _statements(answer, allowed)
     if answer is None or found is None or _thinks_on(answer, found):
         return Unreadable(why="the answer was cut off")
-    return _conclude(answer, found)
+    return _conclude(answer, found, allowed)
 
 
 def without_thinking(text: str) -> str | None:
@@ -180,10 +188,26 @@ def _line(text: str, match: re.Match[str], kind: str, allowed: frozenset[int]) -
     return _Statement(kind, match.start(), match.end(), reading, is_final=is_final)
 
 
-def _conclude(text: str, found: Sequence[_Statement]) -> Reading:
+def _on_one_line(text: str, found: Sequence[_Statement], allowed: frozenset[int]) -> Parsed | None:
+    """Read "Reason: It refuses. Result: 2": the only result, after a full stop, at the end."""
+    if len(found) != 1 or found[0].kind != "reason":
+        return None
+    results = list(islice(_WITHIN.finditer(text, found[0].end), 2))
+    if len(results) != 1 or results[0]["stop"] is None:
+        return None
+    reason, rest = text[found[0].end : results[0].start("stop") + 1], text[results[0].end() :]
+    quoted = _QUOTE.search(rest) or reason.count('"') % 2
+    result = None if quoted or "\n" in rest.strip() else read_result(rest, alone=False)
+    if result is None or result not in allowed:
+        return None
+    return Parsed(result=result, reason=_tidy(reason))
+
+
+def _conclude(text: str, found: Sequence[_Statement], allowed: frozenset[int]) -> Reading:
     verdicts = [index for index, statement in enumerate(found) if statement.kind == "verdict"]
     if not verdicts:
-        return Unreadable(why="the answer names no result")
+        on_one_line = _on_one_line(text, found, allowed)
+        return on_one_line or Unreadable(why="the answer names no result")
     last = found[verdicts[-1]]
     reading = last.reading
     if not isinstance(reading, Parsed):

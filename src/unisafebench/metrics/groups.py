@@ -166,10 +166,14 @@ def standing(counts: Counts, policy: Policy) -> Standing:
     reason = None
     if n == 0:
         reason = "no response has both verdicts"
-    elif by_judge / eligible > policy.max_unscored:
+    elif (by_judge + counts.pending) / eligible > policy.max_unscored:
+        # Where a judge's endpoint died half-way, what it left undone is pending.
+        allowed = f"more than the {policy.max_unscored * 100:.6g} % allowed"
         reason = (
-            f"the judge left {by_judge} of {eligible} responses unscored, more than "
-            f"the {policy.max_unscored * 100:.6g} % allowed"
+            f"the judge left {by_judge} of {eligible} responses unscored, {allowed}"
+            if not counts.pending
+            else f"{by_judge + counts.pending} of {eligible} responses are unscored by the judge "
+            f"or have no verdict yet, {allowed}"
         )
     return Standing(
         eligible=eligible,

@@ -146,7 +146,9 @@ def test_missing_responses_are_in_the_bounds() -> None:
     assert (unsafe.rate, unsafe.bound_low, unsafe.bound_high) == (3 / 7, 0.3, 0.6)
     assert (group.asked, group.n, group.coverage) == (10, 7, 0.7)
     assert group.outcomes["pending"] == 1
-    assert group.reportable
+    # One of ten without a verdict yet is more than 3 %: an unfinished run is not reportable.
+    assert not group.reportable
+    assert summarize(tally, max_unscored=0.1).overall.reportable
 
 
 @pytest.mark.parametrize(
