@@ -130,16 +130,23 @@ class EndpointError(UniSafeBenchError):
     """A call to an endpoint failed, after its retries where retrying could help.
 
     `status` is the HTTP status (None when no answer came), `code` the provider's own error
-    code, `body` the start of what it sent.
+    code, `param` the parameter that it names, `body` the start of what it sent.
     """
 
     exit_code = 3
 
     def __init__(
-        self, message: str, *, status: int | None = None, code: str | None = None, body: str = ""
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        param: str | None = None,
+        body: str = "",
     ) -> None:
         self.status = status
         self.code = code
+        self.param = param
         self.body = body
         super().__init__(message)
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from unisafebench.core.errors import UnknownNameError
+from unisafebench.core.errors import UnknownNameError, UsageError
 
 __all__ = [
     "CATEGORIES",
@@ -56,8 +56,12 @@ _CATEGORY_OF = {sub: category for category, subs in CATEGORIES.items() for sub i
 # Spellings met in published files, beyond case, plural and punctuation.
 _VARIANTS = {
     "bias": "Biased Opinions",
+    "biases": "Biased Opinions",
     "biased opinion": "Biased Opinions",
     "stereotype": "Biased Opinions",
+    "age": "Biased Opinions",
+    "gender": "Biased Opinions",
+    "race": "Biased Opinions",
     "age bias": "Biased Opinions",
     "gender bias": "Biased Opinions",
     "racial bias": "Biased Opinions",
@@ -127,14 +131,17 @@ def place(category: str | None, subcategory: str | None, *, where: str = "") -> 
     accepted there when the record names no subcategory.
 
     Raises:
-        UnknownNameError: a name is not known, or the two do not belong together.
+        UnknownNameError: a name is not known.
+        UsageError: the two do not belong together.
     """
     if subcategory:
         sub = find_subcategory(subcategory, where=where)
         owner = category_of(sub)
         if category and find_category(category, where=where) != owner:
-            raise UnknownNameError(
-                f"category of the subcategory {sub!r}", category, [owner], where=where
+            head = f"{where}: " if where else ""
+            raise UsageError(
+                f"{head}the subcategory {sub!r} belongs to {owner!r}, not to {category!r}. "
+                "Mend one of the two, or leave the category out."
             )
         return owner, sub
     sub_found = _SUBCATEGORY_NAMES.get(_fold(category or ""))

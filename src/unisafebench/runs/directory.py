@@ -50,9 +50,18 @@ class RunDirectory:
 
         Raises:
             RunLockedError: another process holds it.
+            RunError: the directory cannot be made or written.
         """
         self.create()
-        with (self.path / "run.lock").open("a") as lock:
+        path = self.path / "run.lock"
+        try:
+            file = path.open("a")
+        except OSError as error:
+            raise RunError(
+                f"{path} cannot be written: {error.strerror}. Choose another directory with "
+                "--output."
+            ) from error
+        with file as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

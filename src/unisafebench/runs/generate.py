@@ -6,7 +6,12 @@ from collections.abc import Iterator
 
 import msgspec
 
-from unisafebench.core.errors import EndpointError, EndpointUnusableError, ImageError
+from unisafebench.core.errors import (
+    EndpointError,
+    EndpointUnusableError,
+    ImageError,
+    RunError,
+)
 from unisafebench.core.keys import KeyIndex, hash_key
 from unisafebench.core.records import Key, Response, ResponseStatus, Sample
 from unisafebench.core.tasks import TASKS
@@ -71,7 +76,7 @@ async def generate(
     todo = sum(1 for _ in _lacking(run, manifest, done))
     asked = manifest.dataset.samples * manifest.epochs
     progress.begin("responses", asked, asked - todo)
-    with Journal(run.responses) as journal:
+    with Journal(run.responses, progress.note) as journal:
 
         async def work(item: tuple[Sample, int, bool]) -> None:
             sample, epoch, failed_before = item
@@ -159,7 +164,9 @@ async def _ask(
         seed=manifest.seed + epoch,
     )
     try:
-        return await model.generate(request)
+        output = await model.generate(request)
+        # What is not typed as it should be must not reach the journal: it could not be read again.
+        return msgspec.convert(msgspec.to_builtins(output, builtin_types=(bytes,)), Output)
     except EndpointUnusableError:
         raise
     except (ModelError, EndpointError) as error:
@@ -171,4 +178,10 @@ async def _ask(
 
 def _store(run: RunDirectory, images: tuple[bytes, ...]) -> tuple[str, ...]:
     checked = [check_picture(data, name="the picture") for data in images]
-    return tuple(run.images.put(picture) for picture in checked)
+    try:
+        return tuple(run.images.put(picture) for picture in checked)
+    except OSError as error:
+        raise RunError(
+            f"the pictures of {run.path} cannot be written: {error.strerror}. Everything up to "
+            "here is kept: make room and repeat the command to go on."
+        ) from error

@@ -7,7 +7,7 @@ import msgspec
 
 from unisafebench.core.errors import EndpointError, EndpointUnusableError, ImageError
 from unisafebench.core.keys import KeyIndex, hash_key
-from unisafebench.core.records import Intent, Key, Sample
+from unisafebench.core.records import Intent, Key, Sample, Usage
 from unisafebench.core.tasks import TASKS
 from unisafebench.judging.base import Extractor, Query
 from unisafebench.runs.directory import RunDirectory
@@ -41,6 +41,7 @@ async def extract_intents(
     responses: KeyIndex,
     extractor: Extractor,
     *,
+    epochs: int = 1,
     width: int,
     progress: Progress,
     stop: Stop,
@@ -51,29 +52,32 @@ async def extract_intents(
         EndpointUnusableError: the extractor is of no further use; what is done is kept.
     """
     done = index_intents(run)
-    todo = sum(1 for _ in _lacking(run, responses, done))
+    todo = sum(1 for _ in _lacking(run, responses, done, epochs))
     if not todo:
         return
     progress.begin("intents", todo + len(done), len(done))
-    with Journal(run.intents) as journal:
+    with Journal(run.intents, progress.note) as journal:
 
         async def work(sample: Sample) -> None:
             intent = await _extract(run, extractor, sample)
             journal.append(intent)
             progress.advance("failed" if intent.error else "written" if intent.text else "missing")
 
-        await work_through(_lacking(run, responses, done), work, width=width, stop=stop)
+        await work_through(_lacking(run, responses, done, epochs), work, width=width, stop=stop)
     progress.end()
 
 
-def _lacking(run: RunDirectory, responses: KeyIndex, done: KeyIndex) -> Iterator[Sample]:
+def _lacking(
+    run: RunDirectory, responses: KeyIndex, done: KeyIndex, epochs: int
+) -> Iterator[Sample]:
     """Yield the samples that have a response, came without an intent and got none yet."""
     for sample in stored_samples(run):
         if sample.intent is not None:
             continue
-        key_hash = hash_key(Key(sample.task, sample.id, 0))
-        found = done.find(key_hash)
-        if (found is None or found[1] == 1) and responses.find(key_hash):
+        found = done.find(hash_key(Key(sample.task, sample.id, 0)))
+        if (found is None or found[1] == 1) and any(
+            responses.find(hash_key(Key(sample.task, sample.id, epoch))) for epoch in range(epochs)
+        ):
             yield sample
 
 
@@ -89,7 +93,9 @@ async def _extract(run: RunDirectory, extractor: Extractor, sample: Sample) -> I
             turns=sample.turns,
             pictures=pictures,
         )
-        text, usage = await extractor.extract(query)
+        extracted = msgspec.to_builtins(await extractor.extract(query))
+        text, usage = msgspec.convert(extracted, tuple[str | None, Usage | None])
+        text = (text or "").strip() or None
     except EndpointUnusableError:
         raise
     except ImageError:

@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import msgspec
 
@@ -22,12 +22,13 @@ __all__ = ["Journal", "Records", "index_journal", "read_journal"]
 T = TypeVar("T")
 _BLOCK = 1 << 16
 _SYNC_EVERY_S = 1.0
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 
 
 class Journal:
-    """An open journal; a context manager."""
+    """An open journal; a context manager. `warn` is told of a torn last line that was dropped."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, warn: Callable[[str], None] | None = None) -> None:
         self._path = path
         self._encoder = msgspec.json.Encoder()
         self._buffer = bytearray()
@@ -37,6 +38,11 @@ class Journal:
             raise RunError(f"{path} cannot be written: {error.strerror}.") from error
         self.torn_bytes = _drop_torn_line(self._file)
         """Bytes of a torn last line that were dropped on opening; 0 when there was none."""
+        if self.torn_bytes and warn is not None:
+            warn(
+                f"Warning: the last line of {path} was torn when an earlier command was killed; "
+                "it is dropped and done again."
+            )
         self._size = os.fstat(self._file).st_size
         self._synced_at = time.monotonic()
 
@@ -46,7 +52,11 @@ class Journal:
         Raises:
             RunError: the disk is full or went away. What was written before is intact.
         """
-        self._encoder.encode_into(record, self._buffer)
+        try:
+            self._encoder.encode_into(record, self._buffer)
+        except UnicodeEncodeError:
+            # Half a character, which models that are cut off do give, has no UTF-8.
+            self._encoder.encode_into(_whole(msgspec.to_builtins(record)), self._buffer)
         self._buffer += b"\n"
         position = self._size
         try:
@@ -102,11 +112,8 @@ def read_journal(path: Path, kind: type[T]) -> Iterator[tuple[int, T]]:
                 return
             try:
                 record = decoder.decode(line)
-            except msgspec.DecodeError as error:
-                raise RunError(
-                    f"{path}:{number}: the journal is damaged here: {error}. Remove this line "
-                    "and repeat the command; what the line held is done again."
-                ) from error
+            except _UNREADABLE as error:
+                raise _damaged(path, number, error) from error
             yield position, record
             position += len(line)
 
@@ -124,13 +131,24 @@ class Records(Generic[T]):
     """The records of one journal by position; keeps the file open. A context manager."""
 
     def __init__(self, path: Path, kind: type[T]) -> None:
+        self._path = path
         self._decoder = msgspec.json.Decoder(kind)
         self._file = path.open("rb") if path.exists() else None
 
     def __getitem__(self, position: int) -> T:
+        """Return the record that starts at `position`.
+
+        Raises:
+            RunError: it cannot be read, though the parts that the index needed could.
+        """
         assert self._file is not None  # noqa: S101 -- an index of an absent journal is empty
         self._file.seek(position)
-        return self._decoder.decode(self._file.readline())
+        try:
+            return self._decoder.decode(self._file.readline())
+        except _UNREADABLE as error:
+            self._file.seek(0)
+            number = self._file.read(position).count(b"\n") + 1
+            raise _damaged(self._path, number, error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -138,6 +156,24 @@ class Records(Generic[T]):
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
             self._file.close()
+
+
+def _damaged(path: Path, number: int, error: Exception) -> RunError:
+    return RunError(
+        f"{path}:{number}: the journal is damaged here: {error}. Remove this line "
+        "and repeat the command; what the line held is done again."
+    )
+
+
+def _whole(value: Any) -> Any:
+    """Put U+FFFD for every half of a character in a JSON value."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list | tuple):
+        return [_whole(item) for item in value]
+    if isinstance(value, dict):
+        return {_whole(name): _whole(item) for name, item in value.items()}
+    return value
 
 
 def _drop_torn_line(file: int) -> int:

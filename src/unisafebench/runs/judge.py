@@ -96,7 +96,7 @@ async def judge_responses(
     todo = sum(1 for _ in _lacking(run, manifest, responses, done))
     progress.begin("verdicts", len(responses), len(responses) - todo)
     with (
-        Journal(run.verdicts) as journal,
+        Journal(run.verdicts, progress.note) as journal,
         Records(run.responses, Response) as answered,
         Records(run.intents, Intent) as written,
     ):
@@ -146,15 +146,15 @@ async def _verdict(
     task, judging, judge = TASKS[sample.task], bench.judging, bench.judge
     try:
         pictures = await _pictures(bench.run, response.images)
+        decided = decide_unasked(
+            response, pictures, task, protocol=judging.protocol, blocked_as=judging.blocked_as
+        )
+        if decided is not None:
+            return verdict_of(decided, sample, response, judge.name)
         shown = await _pictures(bench.run, sample.images if judging.protocol == "strict" else ())
     except ImageError as error:
         decision = Decision(outcome="invalid_input", why=str(error))
         return verdict_of(decision, sample, response, judge.name)
-    decided = decide_unasked(
-        response, pictures, task, protocol=judging.protocol, blocked_as=judging.blocked_as
-    )
-    if decided is not None:
-        return verdict_of(decided, sample, response, judge.name)
     if intent is not None and intent.error is not None:
         decision = Decision(outcome="judge_error", why=f"intent: {intent.error}")
         return verdict_of(decision, sample, response, judge.name)

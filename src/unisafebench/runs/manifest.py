@@ -39,6 +39,12 @@ __all__ = [
 _FORMAT = "unisafebench-run-1"
 
 
+class _Format(msgspec.Struct, frozen=True):
+    """What can be read of a manifest of any format."""
+
+    format: str
+
+
 class DatasetRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The data set of a run. The fingerprint covers content, not order, names or paths of files."""
 
@@ -135,14 +141,12 @@ def read_manifest(run: RunDirectory) -> Manifest | None:
     except OSError as error:
         raise RunError(f"{run.manifest} cannot be read: {error.strerror}.") from error
     try:
-        manifest = msgspec.json.decode(content, type=Manifest)
-    except msgspec.DecodeError as error:
+        form = msgspec.json.decode(content, type=_Format).format
+        if form == _FORMAT:
+            return msgspec.json.decode(content, type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RunError(f"{run.manifest} is not a manifest of a run: {error}.") from error
-    if manifest.format != _FORMAT:
-        raise RunError(
-            f"{run.manifest} has the format {manifest.format!r}; this version reads {_FORMAT!r}."
-        )
-    return manifest
+    raise RunError(f"{run.manifest} has the format {form!r}; this version reads {_FORMAT!r}.")
 
 
 def write_manifest(run: RunDirectory, manifest: Manifest) -> None:
@@ -176,7 +180,7 @@ def check_same(run: RunDirectory, recorded: Manifest, asked: Manifest) -> None:
 
 def _identity(manifest: Manifest) -> dict[str, Any]:
     judging = manifest.judging
-    return {
+    identity = {
         "data set": manifest.dataset.name,
         "data set fingerprint": manifest.dataset.fingerprint,
         "tasks": list(manifest.tasks),
@@ -199,6 +203,9 @@ def _identity(manifest: Manifest) -> dict[str, Any]:
             }
         ),
     }
+    # As it reads back from the file: a tuple among the settings is a list there.
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(identity))
+    return plain
 
 
 def _differences(

@@ -22,10 +22,11 @@ from unisafebench.runs.snapshot import (
     commit_samples,
     drop_samples,
     file_sha256,
+    only_fills_gaps,
     snapshot_samples,
 )
 
-__all__ = ["Asked", "begin_judging", "open_run"]
+__all__ = ["Asked", "begin_judging", "fill_gaps", "open_run"]
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,20 +62,34 @@ def open_run(run: RunDirectory, asked: Asked, progress: Progress) -> Manifest:
         write_manifest(run, manifest)
         return manifest
     dataset = recorded.dataset
-    if dataset.file_sha256 == file_hash and not dataset.missing:
+    same_file = dataset.file_sha256 == file_hash
+    if same_file:
         check_same(run, recorded, _manifest(asked, dataset))
-        return recorded
+        if not dataset.missing:
+            return recorded
     # The file changed, or pictures were missing that may be there now.
     taken = _take_dataset(run, asked, file_hash)
-    found = dataset.missing - taken.missing
-    if dataset.file_sha256 == file_hash and found > 0:
-        progress.note(f"{found} samples now have the picture that was missing before.")
-        recorded = msgspec.structs.replace(recorded, dataset=taken)
-        commit_samples(run)
-        write_manifest(run, recorded)
-    drop_samples(run)
-    check_same(run, recorded, _manifest(asked, taken))
+    try:
+        if same_file:
+            recorded = fill_gaps(run, recorded, taken, progress)
+        check_same(run, recorded, _manifest(asked, taken))
+    finally:
+        drop_samples(run)
     return recorded
+
+
+def fill_gaps(
+    run: RunDirectory, recorded: Manifest, taken: DatasetRecord, progress: Progress
+) -> Manifest:
+    """Let samples written aside become the run's own when all they bring is missing pictures."""
+    found = recorded.dataset.missing - taken.missing
+    if found <= 0 or not only_fills_gaps(run):
+        return recorded
+    progress.note(f"{found} samples now have the picture that was missing before.")
+    manifest = msgspec.structs.replace(recorded, dataset=taken)
+    commit_samples(run)
+    write_manifest(run, manifest)
+    return manifest
 
 
 def begin_judging(run: RunDirectory, manifest: Manifest, judging: JudgingRecord) -> Manifest:

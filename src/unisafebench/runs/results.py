@@ -1,5 +1,6 @@
 """Reading a run: its summary, and its records joined sample by sample."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 import msgspec
@@ -17,7 +18,7 @@ from unisafebench.runs.judge import index_verdicts
 from unisafebench.runs.manifest import Manifest, read_manifest, write_whole
 from unisafebench.runs.snapshot import stored_samples
 
-__all__ = ["Result", "existing_run", "results", "summary_of", "write_summary"]
+__all__ = ["Result", "common_reasons", "existing_run", "results", "summary_of", "write_summary"]
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +68,19 @@ def summary_of(run: RunDirectory, manifest: Manifest, *, max_unscored: float) ->
         blocked_as="refusal" if manifest.judging is None else manifest.judging.blocked_as,
         not_supported=manifest.not_supported,
     )
+
+
+def common_reasons(run: RunDirectory, *, most: int = 3) -> list[tuple[str, str, int]]:
+    """Return (outcome, why, count) of the commonest reasons for which responses are unscored."""
+    reasons: Counter[tuple[str, str]] = Counter()
+    last = index_verdicts(run).last_positions()
+    at = 0
+    for position, verdict in read_journal(run.verdicts, Verdict):
+        if at < len(last) and position == last[at]:
+            at += 1
+            if verdict.why is not None and verdict.contextual is None:
+                reasons[verdict.outcome, verdict.why[:300]] += 1
+    return [(outcome, why, count) for (outcome, why), count in reasons.most_common(most)]
 
 
 def write_summary(run: RunDirectory, manifest: Manifest, summary: Summary) -> None:

@@ -25,6 +25,7 @@ __all__ = [
     "drop_samples",
     "file_sha256",
     "inside",
+    "only_fills_gaps",
     "snapshot_samples",
     "stored_samples",
     "take_pictures",
@@ -32,7 +33,7 @@ __all__ = [
 ]
 
 MISSING = "missing:"
-"""Marks a picture of a stored record that could not be copied; the path as written follows."""
+"""Marks a picture of a stored record that could not be copied; why it could not follows."""
 _MODULUS = 1 << 256
 
 
@@ -54,6 +55,10 @@ def file_sha256(path: Path) -> str:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise DataError(
+            "the file does not exist.", path=path, remedy="Check the path and its spelling."
+        ) from None
     except OSError as error:
         raise DataError(
             f"the file cannot be read: {error.strerror}.", path=path, remedy="Check the path."
@@ -90,7 +95,7 @@ def write_samples(
     Raises:
         DataError: there is no sample at all.
     """
-    encoder = msgspec.json.Encoder()
+    encoder = msgspec.json.Encoder(order="deterministic")
     total = missing = fingerprint = 0
     part = _part(run)
     with part.open("wb") as file:
@@ -125,6 +130,19 @@ def drop_samples(run: RunDirectory) -> None:
     _part(run).unlink(missing_ok=True)
 
 
+def only_fills_gaps(run: RunDirectory) -> bool:
+    """Whether the samples written last are the run's own, but for pictures that it lacks."""
+    written = (sample for _, sample in read_journal(_part(run), Sample))
+    return all(
+        len(own.images) == len(sample.images)
+        and all(
+            had == has or had.startswith(MISSING)
+            for had, has in zip(own.images, sample.images, strict=True)
+        )
+        for own, sample in zip(stored_samples(run), written, strict=True)
+    )
+
+
 def _part(run: RunDirectory) -> Path:
     return run.samples.with_suffix(".part")
 
@@ -141,6 +159,10 @@ def take_pictures(
     """Copy pictures into a run; those that cannot be copied are marked, not dropped."""
     taken: list[str] = []
     for name in names:
+        if name.startswith(MISSING):
+            # The record is another run's, which lacks the picture as well.
+            taken.append(name)
+            continue
         try:
             taken.append(store.copy_in(inside(root, name, allow_outside=allow_outside)))
         except ImageError as error:
@@ -177,6 +199,8 @@ def _limited(samples: Iterable[Sample], limit: int | None) -> Iterator[Sample]:
 
 def _digest(encoder: msgspec.json.Encoder, sample: Sample) -> int:
     """Hash one sample. Sums of these do not depend on order; picture names are content hashes."""
-    contents = tuple(Path(name).stem for name in sample.images)
+    contents = tuple(
+        MISSING if name.startswith(MISSING) else Path(name).stem for name in sample.images
+    )
     anonymous = msgspec.structs.replace(sample, images=contents)
     return int.from_bytes(hashlib.sha256(encoder.encode(anonymous)).digest(), "big")

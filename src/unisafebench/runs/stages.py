@@ -32,7 +32,13 @@ async def judge_run(
     assert manifest.judging is not None  # noqa: S101 -- callers write it before they judge
     stages: tuple[Callable[[], Awaitable[None]], ...] = (
         lambda: extract_intents(
-            run, index_responses(run), extractor, width=width, progress=progress, stop=stop
+            run,
+            index_responses(run),
+            extractor,
+            epochs=manifest.epochs,
+            width=width,
+            progress=progress,
+            stop=stop,
         ),
         lambda: judge_responses(run, manifest, judge, width=width, progress=progress, stop=stop),
     )
