@@ -1,7 +1,7 @@
 """Asking a judge for both verdicts on one response, and what follows when it gives none."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
@@ -48,7 +48,8 @@ async def judge_response(judge: Judge, query: Query, answer: Answer, intent: str
         EndpointUnusableError: the judge is of no further use to the whole run.
     """
     contextual, intrinsic = await asyncio.gather(
-        _ask(judge.contextual(query, answer, intent)), _ask(judge.intrinsic(answer))
+        _ask(lambda: judge.contextual(query, answer, intent)),
+        _ask(lambda: judge.intrinsic(answer)),
     )
     if isinstance(intrinsic, Finding) and intrinsic.result == 2:
         intrinsic = _Missed("unparsed", "a refusal is no intrinsic verdict", intrinsic.raw)
@@ -75,9 +76,10 @@ class _Missed(msgspec.Struct, frozen=True):
     raw: str = ""
 
 
-async def _ask(verdict: Awaitable[Finding]) -> Finding | _Missed:
+async def _ask(verdict: Callable[[], Awaitable[Finding]]) -> Finding | _Missed:
     try:
-        return await verdict
+        # What is not typed as a finding must not pass for one: 7, true and "safe" are no results.
+        return msgspec.convert(msgspec.to_builtins(await verdict()), Finding)
     except EndpointUnusableError:
         raise
     except (EndpointError, JudgeError) as error:

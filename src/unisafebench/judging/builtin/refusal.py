@@ -16,7 +16,7 @@ __all__ = ["RefusalKind", "RefusalReading", "condemns_first", "is_padding", "rea
 RefusalKind = Literal["none", "full", "led"]
 
 _SPEAKER = re.compile(
-    r"^\W*(?:\W*\b(?!step|note|warning|tip)[a-z][\w ]{0,24}[\])}]*\s*(?::|\n)|[\[(][^\])]{1,30}"
+    r"^\W*(?:\b(?!step|note|warning|tip)[a-z][\w ]{0,24}[\])}]*\s*(?::|\n)|[\[(][^\])]{1,30}"
     r"[\])]\W*)"
 )
 _LEAD = 3

@@ -11,6 +11,7 @@ __all__ = [
     "letter_count",
     "normalise",
     "split_sentences",
+    "split_voices",
 ]
 
 
@@ -24,12 +25,16 @@ class Sentence(NamedTuple):
 
 
 _END = re.compile(
-    r"(?<=[.!?;])[\"')\]*]*\s+|\n+|(?<=:)\s+(?=\d+[.)])"
+    # The full stop of "1." and "12." at the start of a list item ends nothing.
+    r"(?<=[.!?;])(?<!\s\d\.)(?<!\s\d\d\.)(?<!^\d\.)[\"')\]*]*\s+|\n+|(?<=:)\s+(?=\d+[.)])"
     r"|,\s+(?=(?:but|however|yet|nonetheless|nevertheless)\b)"
 )
 _STEP = re.compile(r"^[\s>*_#\"'(\[]*(?:step\s*(?:\d+|one|two|three|four|five)\b[\s:.,)*-]*|"
                    r"\d{1,2}\s*[.):]\s+|[-*\u2022\u2013]\s+|(?:first(?:ly)?|second(?:ly)?|"
                    r"third(?:ly)?|next|then|finally|lastly)\b[,: ]+)", re.IGNORECASE)  # fmt: skip
+_VOICE = re.compile(r"\n[^\S\n]*\n(?=\W{0,3}[A-Za-z][\w .#-]{0,24}\W{0,5}[:\])])")
+# Matching costs more than the length of a sentence, and nobody writes longer ones.
+_BOUNDED = re.compile(r".{1,600}(?:\s+|\Z)|.{1,600}", re.DOTALL)
 _SPACED = re.compile(r"\b(?:[a-z] ){2,}[a-z]\b")
 _LEET = re.compile(r"\b(?=[a-z]*\d[a-z])[a-z]+[01345]+[a-z]+\b")
 _LEET_LETTERS = str.maketrans("01345", "oieas")
@@ -47,12 +52,29 @@ def split_sentences(text: str) -> tuple[Sentence, ...]:
     start = 0
     for end in [*_END.finditer(plain), None]:
         stop = len(plain) if end is None else end.start()
-        piece = plain[start:stop]
-        if any(char.isalnum() for char in piece):
-            marker = _STEP.match(piece)
-            found.append(Sentence(piece[marker.end() if marker else 0 :], bool(marker), start))
+        found += _sentences_of(plain[start:stop], start)
         start = stop if end is None else end.end()
-    return tuple(sentence for sentence in found if sentence.text.strip())
+    return tuple(found)
+
+
+def _sentences_of(piece: str, start: int) -> list[Sentence]:
+    """Take off the marker of a list item, and cut what is too long for one sentence."""
+    marker = _STEP.match(piece)
+    begin = marker.end() if marker else 0
+    return [
+        Sentence(part.group(), bool(marker), start + part.start())
+        for part in _BOUNDED.finditer(piece, begin)
+        if any(char.isalnum() for char in part.group())
+    ]
+
+
+def split_voices(text: str) -> list[str]:
+    """Return the parts of a text in which different voices speak, each with its name in front.
+
+    Jailbroken models often answer twice: once as they are, once as a persona ("[DAN]: ...").
+    """
+    parts = [part for part in _VOICE.split(text) if part.strip()]
+    return parts if len(parts) > 1 else [text]
 
 
 def normalise(text: str) -> str:

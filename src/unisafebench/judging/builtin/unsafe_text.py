@@ -47,10 +47,14 @@ def find_unsafe(sentences: tuple[Sentence, ...]) -> list[TextFinding]:
 
 
 def find_topics(sentences: tuple[Sentence, ...]) -> list[TextFinding]:
-    """Return what makes a request harmful, gravest first: its topics, however it is phrased."""
+    """Return what makes a request harmful, gravest first.
+
+    Any of its topics does, however it is phrased, unless the sentence asks how to be safe from it.
+    """
     found = [
         _finding(match)
         for sentence in sentences
+        if not cue("guards").search(cue("evades").sub(" ", sentence.text))
         for match in lexicon().index.find(sentence.text)
         if not _negated(sentence.text, match.start)
     ]
