@@ -4,7 +4,7 @@
 
 A loopback judge answers each call after a fixed latency. The ideal is what an engine without any
 cost of its own would take. Printed: ideal, measured, ratio, CPU of our process for a call, and its
-peak memory; once for the stage that makes the verdicts and once for the whole command with start-up,
+peak memory; once for the stage that makes the verdicts, once for the whole command with start-up,
 import of the file, probe, summary and report. `--image-kb N` judges pictures of that size instead
 of texts.
 """
@@ -155,7 +155,15 @@ def main() -> None:
         flags = ["--connections", str(given.connections), "--image-kb", str(given.image_kb)]
         for turn in range(given.repeat):
             output = Path(folder) / f"stage-{turn}"
-            command = [sys.executable, __file__, *flags, "--child", str(responses), str(output), url]
+            command = [
+                sys.executable,
+                __file__,
+                *flags,
+                "--child",
+                str(responses),
+                str(output),
+                url,
+            ]
             found = json.loads(measured(command)[3])
             wall, cpu, peak = found["wall_s"], found["cpu_s"], found["peak_mb"]
             row = f"| {wall / ideal:.2f} | {1000 * cpu / calls:.2f} | {peak:.0f} |"

@@ -3,14 +3,18 @@
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from aiohttp import web
 
 Reply = tuple[int, dict[str, str], Any]
 """HTTP status, headers, and the body: an object (sent as JSON) or bytes (sent as they are)."""
+
+Fault = Literal["hang", "reset", "cut"]
+"""No answer at all; the connection closed before one; closed in the middle of its body."""
 
 
 def say(text: str, **message: Any) -> Reply:
@@ -61,14 +65,30 @@ def pictures_of(body: dict[str, Any]) -> list[str]:
 
 
 class LoopbackServer:
-    """Serves /v1/chat/completions on 127.0.0.1; `answer` is called with each request's body."""
+    """Serves /v1/chat/completions on 127.0.0.1; `answer` is called with each request's body.
+
+    `prefix` stands before the paths instead of /v1; each answer comes `delay_s` after its request.
+    What came is kept: `bodies`, `headers`, arrival `times` (monotonic seconds), `paths` of all
+    requests, and `most_in_flight`, the largest number of chat requests open at once.
+    """
 
     def __init__(
-        self, answer: Callable[[dict[str, Any]], Reply], models: tuple[str, ...] = ()
+        self,
+        answer: Callable[[dict[str, Any]], Reply | Fault],
+        models: tuple[str, ...] = (),
+        *,
+        prefix: str = "/v1",
+        delay_s: float = 0.0,
     ) -> None:
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        self.times: list[float] = []
+        self.paths: list[str] = []
+        self.most_in_flight = 0
         self.answer = answer
+        self._in_flight = 0
+        self._prefix = prefix
+        self._delay_s = delay_s
         self._models = models
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -93,25 +113,55 @@ class LoopbackServer:
         self._loop.close()
 
     async def _start(self) -> None:
-        app = web.Application(client_max_size=1 << 26)
-        app.router.add_post("/v1/chat/completions", self._chat)
-        app.router.add_get("/v1/models", self._list)
+        app = web.Application(client_max_size=1 << 26, middlewares=[self._note])
+        app.router.add_post(f"{self._prefix}/chat/completions", self._chat)
+        app.router.add_get(f"{self._prefix}/models", self._list)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
         port = self._runner.addresses[0][1]
-        self.url = f"http://127.0.0.1:{port}/v1"
+        self.url = f"http://127.0.0.1:{port}{self._prefix}"
 
-    async def _chat(self, request: web.Request) -> web.Response:
+    @web.middleware
+    async def _note(
+        self, request: web.Request, handler: Callable[[web.Request], Any]
+    ) -> web.StreamResponse:
+        self.paths.append(request.path)
+        self._in_flight += request.method == "POST"
+        self.most_in_flight = max(self.most_in_flight, self._in_flight)
+        try:
+            answered: web.StreamResponse = await handler(request)
+        finally:
+            self._in_flight -= request.method == "POST"
+        return answered
+
+    async def _chat(self, request: web.Request) -> web.StreamResponse:
         body = json.loads(await request.read())
         self.bodies.append(body)
         self.headers.append(dict(request.headers))
-        status, headers, payload = self.answer(body)
+        self.times.append(time.monotonic())
+        reply = self.answer(body)
+        if isinstance(reply, str):
+            return await self._spoil(request, reply)
+        if self._delay_s:
+            await asyncio.sleep(self._delay_s)
+        status, headers, payload = reply
         content = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
         return web.Response(
             status=status, headers=headers, body=content, content_type="application/json"
         )
+
+    async def _spoil(self, request: web.Request, fault: Fault) -> web.StreamResponse:
+        if fault == "hang":
+            await asyncio.Event().wait()
+        answered = web.StreamResponse(headers={"Content-Length": "4096"})
+        if fault == "cut":
+            await answered.prepare(request)
+            await answered.write(b'{"choices": [{"message": {"content": "Reason: f')
+        assert request.transport is not None
+        request.transport.close()
+        return answered
 
     async def _list(self, _: web.Request) -> web.Response:
         return web.json_response({"data": [{"id": name} for name in self._models]})

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from itertools import islice
 
 import click
 import msgspec
@@ -23,6 +22,7 @@ from unisafebench.runs.results import Result, common_reasons, results, summary_o
 __all__ = ["Gate", "conclude", "parse_gates"]
 
 _SHOWN_SAMPLES = 300
+_TRIED_AGAIN = ("model_error", "judge_error", "invalid_input")
 _RATES = ("C-U", "C-R", "I-U", "B-S")
 
 
@@ -115,10 +115,11 @@ def _explain_unscored(run: RunDirectory, summary: Summary) -> None:
         for name, count in overall.outcomes.items()
         if count and name not in ("scored", "blocked")
     ]
+    again = sum(overall.outcomes[name] for name in _TRIED_AGAIN)
     click.echo(
         f"Finished with {overall.eligible - overall.n} unscored responses "
-        f"({', '.join(parts) or 'blocked'}): exit code 3. "
-        "Repeat the command to try those again that failed.",
+        f"({', '.join(parts) or 'blocked'}): exit code 3."
+        + (f" Repeat the command to try the {again} again that failed." if again else ""),
         err=True,
     )
     for outcome, why, count in common_reasons(run):
@@ -148,7 +149,7 @@ def _notices(manifest: Manifest, summary: Summary) -> tuple[str, ...]:
 def _report(
     run: RunDirectory, manifest: Manifest, summary: Summary, notices: tuple[str, ...]
 ) -> ReportData:
-    shown = tuple(_views(run, islice(results(run, manifest), _SHOWN_SAMPLES)))
+    shown = tuple(_views(run, results(run, manifest, most=_SHOWN_SAMPLES)))
     total = manifest.dataset.samples * manifest.epochs
     judging = manifest.judging
     return ReportData(

@@ -20,7 +20,10 @@ def command(as_json: bool) -> None:
         click.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
         return
     console = Console(highlight=False)
-    tasks = Table("Task", "Name", "Input", "Output", "Unsafe in", box=None, pad_edge=False)
+    tasks = Table(box=None, pad_edge=False)
+    tasks.add_column("Task", no_wrap=True)
+    for column in ("Name", "Input", "Output", "Unsafe in"):
+        tasks.add_column(column)
     for task in TASKS.values():
         asked = "text + image" if task.image_input else "text"
         tasks.add_row(task.id, task.name, asked, task.output, task.unsafe_in)

@@ -21,7 +21,7 @@ def resolve_dataset(name: str) -> tuple[str, Path]:
         return name, Path(str(files("unisafebench.datasets") / name / "samples.jsonl"))
     path = Path(name)
     if path.is_dir() and (path / "samples.jsonl").is_file():
-        return path.name, path / "samples.jsonl"
+        return path.resolve().name, path / "samples.jsonl"
     if not path.exists() and "/" not in name and "." not in name:
         raise UnknownNameError("data set", name, BUILT_IN)
     return path.stem, path

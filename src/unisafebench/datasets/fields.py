@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from unisafebench.core.errors import DataError
+from unisafebench.core.taxonomy import place
 
 __all__ = ["Record"]
 
@@ -58,6 +59,13 @@ class Record:
                 raise self.fail(name, f"must be text or a number, not {_kind(value)}")
         raise self.missing(names[0])
 
+    def place(self) -> tuple[str, str]:
+        """Return (category, subcategory), written canonically, from the fields of these names."""
+        category, subcategory = self.text("category"), self.text("subcategory")
+        if not (category or "").strip() and not (subcategory or "").strip():
+            raise self.missing("category")
+        return place(category, subcategory, where=self.where)
+
     def texts(self, *names: str) -> tuple[str, ...]:
         """Return a list of texts; one text stands for a list of one, null for an empty list."""
         for name in names:
@@ -65,8 +73,8 @@ class Record:
             if value is None or value == "":
                 continue
             values = [value] if isinstance(value, str) else value
-            if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
-                raise self.fail(name, "must be a text or a list of texts")
+            if not isinstance(values, list) or not all(v and isinstance(v, str) for v in values):
+                raise self.fail(name, "must be a text or a list of texts, none of them empty")
             return tuple(values)
         return ()
 
@@ -89,6 +97,15 @@ class Record:
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise self.fail(name, "must be a whole number, 0 or more")
         return value
+
+    def number(self, name: str, default: float) -> float:
+        """Return a number that is not negative."""
+        value = self._take(name)
+        if value is None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
+            raise self.fail(name, "must be a number, 0 or more")
+        return float(value)
 
     def mapping(self, name: str) -> dict[str, Any]:
         """Return an object; null stands for an empty one."""
@@ -130,5 +147,5 @@ class Record:
 
 
 def _kind(value: object) -> str:
-    kinds = {dict: "an object", list: "a list", bool: "true or false", int: "a number"}
+    kinds = {dict: "an object", list: "a list", bool: "true or false", str: "text"}
     return kinds.get(type(value), "a number")

@@ -34,6 +34,8 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 return
             for number, line in enumerate(file, start=1):
                 text = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+                # Without its end, so that what is cut short is reported on its own line.
+                text = text.rstrip(b"\r\n")
                 if text.strip():
                     yield number, _parse(path, number, text)
     except FileNotFoundError:
@@ -107,10 +109,12 @@ def _load(path: Path, number: int, text: bytes) -> Any:
         try:
             text.decode("utf-8")
         except UnicodeDecodeError as wrong:
+            before = text[: wrong.start]
+            byte = wrong.start - before.rfind(b"\n")
             raise DataError(
-                f"not UTF-8 text (byte {wrong.start + 1} of the line).",
+                f"not UTF-8 text (byte {byte} of the line).",
                 path=path,
-                line=number,
+                line=number + before.count(b"\n"),
                 remedy="Save the file as UTF-8.",
             ) from None
         raise DataError(
@@ -126,8 +130,13 @@ def _object(path: Path, number: int, record: Any) -> dict[str, Any]:
     if isinstance(record, dict):
         return record
     raise DataError(
-        f"a record must be a JSON object, this is a {type(record).__name__}.",
+        f"a record must be a JSON object, this is {_kind(record)}.",
         path=path,
         line=number,
         remedy='Write it as {"id": ..., ...}.',
     )
+
+
+def _kind(value: object) -> str:
+    kinds = {list: "a list", str: "text", bool: "true or false", type(None): "null"}
+    return kinds.get(type(value), "a number")

@@ -14,7 +14,6 @@ import msgspec
 from unisafebench.core.errors import DataError, UnknownNameError
 from unisafebench.core.records import BlockedSide, Key, ResponseStatus, Sample, Usage
 from unisafebench.core.tasks import TASKS, Task, find_task
-from unisafebench.core.taxonomy import place
 from unisafebench.datasets.fields import Record
 from unisafebench.datasets.jsonl import check_rows, read_rows
 
@@ -108,7 +107,6 @@ def _task_id(record: Record, fallback: Task | None) -> str | None:
 
 
 def _ours(record: Record, fallback: Task | None) -> ResponseRow:
-    usage = record.mapping("usage")
     return ResponseRow(
         line=record.line,
         sample_id=record.identifier("sample_id"),
@@ -122,7 +120,8 @@ def _ours(record: Record, fallback: Task | None) -> ResponseRow:
         blocked_side=_side(record),
         error=record.text("error"),
         reject_image=record.flag("reject_image"),
-        usage=msgspec.convert(usage, Usage) if usage else None,
+        usage=_usage(record),
+        latency_s=record.number("latency_s", 0.0),
         extra=record.rest(),
     )
 
@@ -137,9 +136,7 @@ def _authors(record: Record, fallback: Task | None) -> ResponseRow:
             remedy=f"Say it with --task; tasks are: {', '.join(TASKS)}.",
         )
     sample_id = record.identifier("id")
-    category, subcategory = place(
-        record.text("category"), record.text("subcategory"), where=record.where
-    )
+    category, subcategory = record.place()
     sample = Sample(
         id=sample_id,
         task=task_id,
@@ -161,6 +158,15 @@ def _authors(record: Record, fallback: Task | None) -> ResponseRow:
         sample=sample,
         extra=record.rest(),
     )
+
+
+def _usage(record: Record) -> Usage | None:
+    usage = record.mapping("usage")
+    try:
+        return msgspec.convert(usage, Usage) if usage else None
+    except msgspec.ValidationError:
+        problem = "must hold whole numbers as 'input_tokens' and 'output_tokens'"
+        raise record.fail("usage", problem) from None
 
 
 def _status(record: Record) -> ResponseStatus | None:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from unisafebench.core.records import Key, Sample
 from unisafebench.core.tasks import TASKS, find_task
-from unisafebench.core.taxonomy import place
 from unisafebench.datasets.fields import Record
 from unisafebench.datasets.jsonl import check_rows, read_rows
 
@@ -39,9 +38,7 @@ def read_samples(path: Path) -> Iterator[Sample]:
 def read_sample(record: Record) -> Sample:
     """Return one record as a sample."""
     task = find_task(record.required_text("task"), where=record.where)
-    category, subcategory = place(
-        record.text("category"), record.text("subcategory"), where=record.where
-    )
+    category, subcategory = record.place()
     images = record.texts("images", "image")
     if TASKS[task.id].image_input and not images:
         raise record.missing("images")

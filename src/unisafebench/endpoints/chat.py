@@ -19,6 +19,9 @@ __all__ = ["ChatEndpoint"]
 _SchemaForm = Literal["json_schema", "json_object", "none"]
 _WEAKER: dict[_SchemaForm, _SchemaForm] = {"json_schema": "json_object", "json_object": "none"}
 
+# An error with such words is about this one request, whichever parameters it names besides.
+_OTHER_REASONS = ("content_filter", "content_policy", "too large", "too long", "context length")
+
 
 class ChatEndpoint:
     """One model behind a chat-completions endpoint."""
@@ -91,7 +94,10 @@ class ChatEndpoint:
         """Drop what the endpoint says it does not take; True when the call is worth repeating."""
         if state != self._state():
             return True  # another call in flight has just found it out
-        words = f"{error} {error.body}".casefold()
+        # Never the body: it may repeat the request, in which every parameter occurs.
+        words = f"{error} {error.code} {error.param}".casefold()
+        if any(reason in words for reason in _OTHER_REASONS):
+            return False
         if "max_tokens" in words and self._limit_field == "max_tokens":
             self._limit_field = "max_completion_tokens"
             return True
@@ -174,6 +180,6 @@ def _usage(value: Any) -> Usage | None:
     if not isinstance(value, dict):
         return None
     counts = (value.get("prompt_tokens"), value.get("completion_tokens"))
-    if not all(isinstance(count, int) and not isinstance(count, bool) for count in counts):
+    if not all(type(count) is int and 0 <= count < 2**63 for count in counts):
         return None
     return Usage(input_tokens=counts[0], output_tokens=counts[1])

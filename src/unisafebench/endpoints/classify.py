@@ -39,7 +39,7 @@ def failure_of_status(status: int, headers: Mapping[str, str], body: str, error:
     elif (
         300 <= status < 400
         or status == 404
-        or _unknown_model(words)
+        or (status < 500 and _unknown_model(words))
         or "insufficient_quota" in words
     ):
         kind = "endpoint"
@@ -58,20 +58,19 @@ def failure_of_status(status: int, headers: Mapping[str, str], body: str, error:
 
 def error_of(error: Any) -> tuple[str | None, str | None, str]:
     """Return (code, param, message) of an error object in any of the usual shapes."""
+    while isinstance(error, Mapping) and isinstance(error.get("error"), (Mapping, str)):
+        error = error["error"]
     if isinstance(error, str):
         return None, None, error
     if not isinstance(error, Mapping):
         return None, None, ""
-    inner = error.get("error")
-    if isinstance(inner, (Mapping, str)):
-        return error_of(inner)
     code = error.get("code") or error.get("type")
     message = error.get("message") or error.get("detail") or ""
     param = error.get("param")
     return (
         None if code is None else str(code),
         None if param is None else str(param),
-        message if isinstance(message, str) else str(message),
+        _message_of(message),
     )
 
 
@@ -92,11 +91,28 @@ def retry_after_seconds(headers: Mapping[str, str], *, now: datetime) -> float |
         return seconds
     try:
         when = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)
     return max(0.0, (when - now).total_seconds())
+
+
+def _message_of(value: Any) -> str:
+    """Return an error's message; of a list of faults (FastAPI) where each is and what it is."""
+    if isinstance(value, str):
+        return value
+    faults = value if isinstance(value, list) else [value]
+    told = []
+    for fault in faults:
+        if isinstance(fault, Mapping) and "msg" in fault:
+            # Its "input" is left out: that is the whole request once more.
+            place = fault.get("loc")
+            parts = place if isinstance(place, list) else []
+            told.append(f"{'.'.join(map(str, parts))}: {fault['msg']}")
+        else:
+            told.append(str(fault))
+    return "; ".join(told)
 
 
 def _number(text: str | None) -> float | None:

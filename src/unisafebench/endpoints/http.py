@@ -7,6 +7,8 @@ while it waits to be tried again, so one failing call never stops the rest.
 
 import asyncio
 import json
+import logging
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -22,7 +24,11 @@ from unisafebench.endpoints.classify import Failure, error_of, failure_of_status
 
 __all__ = ["HttpEndpoint", "Limits"]
 
+# Unless the application configures logging, stamina's line for each retry would be printed.
+logging.getLogger("stamina").addHandler(logging.NullHandler())
+
 T = TypeVar("T")
+_STATUS = re.compile(r"[1-5][0-9]{2}")
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,7 +103,7 @@ class HttpEndpoint:
     ) -> T:
         try:
             try:
-                answer = _read(await self._attempt(method, path, body), read)
+                answer = self._read(await self._attempt(method, path, body), read)
             except _AttemptFailed as failed:
                 answer = await self._retry(failed, method, path, body, read)
         except _AttemptFailed as failed:
@@ -127,7 +133,7 @@ class HttpEndpoint:
                 if attempt.num == 1:
                     raise first
                 self.retries += 1
-                return _read(await self._attempt(method, path, body), read)
+                return self._read(await self._attempt(method, path, body), read)
         raise first  # not reached: the last attempt returns or raises
 
     def _wait_for(self, error: Exception) -> bool | float:
@@ -137,7 +143,7 @@ class HttpEndpoint:
         wait = error.failure.wait_s
         if wait is None:
             return True
-        return False if wait > self.limits.longest_retry_after_s else wait
+        return False if wait > self.limits.longest_retry_after_s else float(wait)
 
     async def _attempt(
         self, method: str, path: str, body: bytes | None
@@ -177,24 +183,68 @@ class HttpEndpoint:
             )
         return self._session
 
+    def _read(
+        self, reply: tuple[bytes, int, Mapping[str, str]], read: Callable[[dict[str, Any]], T]
+    ) -> T:
+        content, status, headers = reply
+        body = _parse(content)
+        if status >= 300 or (isinstance(body, dict) and body.get("error")):
+            code = status
+            if status < 300:
+                # Some providers send an error with HTTP 200 once the model has begun.
+                inner = error_of(body)[0]
+                code = int(inner) if inner is not None and _STATUS.fullmatch(inner) else 502
+            raise self._failed(failure_of_status(code, headers, self._text(content), body))
+        if not isinstance(body, dict):
+            start = self._text(content)[:80]
+            message = f"the answer is not a JSON object (it starts {start!r})"
+            raise self._failed(Failure(kind="transient", message=message, status=status))
+        try:
+            return read(body)
+        except ValueError as error:
+            failure = Failure(kind="transient", message=str(error), status=status)
+            raise self._failed(failure) from error
+
+    def _failed(self, failure: Failure) -> _AttemptFailed:
+        """Return what ends the attempt, without the key: from here on it may be logged or shown."""
+        return _AttemptFailed(
+            msgspec.structs.replace(
+                failure,
+                message=self._clean(failure.message),
+                code=None if failure.code is None else self._clean(failure.code),
+                param=None if failure.param is None else self._clean(failure.param),
+            )
+        )
+
+    def _text(self, content: bytes) -> str:
+        # Cleaned before it is cut anywhere: half a key would not be found any more.
+        return self._clean(content.decode("utf-8", "replace"))
+
     def _give_up(self, failure: Failure, path: str) -> EndpointError:
         self.failures += 1
-        message = self._clean(self._describe(failure, path))
+        message = self._describe(failure, path)
         kind = EndpointError
         if failure.kind == "transient":
             self._failed_in_a_row += 1
             if self._failed_in_a_row >= self.limits.break_after:
                 kind = EndpointUnusableError
                 message += (
-                    f" This was call number {self._failed_in_a_row} in a row to fail after "
-                    f"{self.limits.max_retries} retries, so the endpoint is left alone."
+                    f" This was call number {self._failed_in_a_row} in a row to fail in spite of "
+                    "its retries, so the endpoint is left alone."
                 )
-        elif failure.kind == "endpoint":
-            kind = EndpointUnusableError
+        else:
+            self._failed_in_a_row = 0  # it is there and answers
+            if failure.kind == "endpoint":
+                kind = EndpointUnusableError
         error = kind(
-            message, status=failure.status, code=failure.code, body=self._clean(failure.body)
+            message,
+            status=failure.status,
+            code=failure.code,
+            param=failure.param,
+            body=failure.body,
         )
-        if isinstance(error, EndpointUnusableError) and failure.status != 404:
+        # After a wrong path or model its list of models can still be asked for.
+        if isinstance(error, EndpointUnusableError) and failure.status not in (400, 404):
             self._broken = error
         return error
 
@@ -211,33 +261,13 @@ class HttpEndpoint:
             403: " The key may not use this model or address.",
             404: " Check the address and the model's name.",
         }.get(failure.status, "")
+        if failure.wait_s is not None and failure.wait_s > self.limits.longest_retry_after_s:
+            advice += f" It asks for a wait of {failure.wait_s:,.0f} s: repeat the command then."
         return f"{url} answered HTTP {failure.status}: {failure.message}{advice}"
 
     def _clean(self, text: str) -> str:
         """Providers may echo the key in an error; it must not reach a message or a file."""
         return text.replace(self._api_key, "[key]") if self._api_key else text
-
-
-def _read(reply: tuple[bytes, int, Mapping[str, str]], read: Callable[[dict[str, Any]], T]) -> T:
-    content, status, headers = reply
-    body = _parse(content)
-    if status >= 300 or (isinstance(body, dict) and body.get("error")):
-        text = content[:2000].decode("utf-8", "replace")
-        code = status
-        if status < 300:
-            # Some providers send an error with HTTP 200 once the model has begun.
-            inner = error_of(body)[0]
-            code = int(inner) if inner is not None and inner.isdecimal() else 502
-        raise _AttemptFailed(failure_of_status(code, headers, text, body))
-    if not isinstance(body, dict):
-        start = content[:80].decode("utf-8", "replace")
-        message = f"the answer is not a JSON object (it starts {start!r})"
-        raise _AttemptFailed(Failure(kind="transient", message=message, status=status))
-    try:
-        return read(body)
-    except ValueError as error:
-        failure = Failure(kind="transient", message=str(error), status=status)
-        raise _AttemptFailed(failure) from error
 
 
 def _parse(content: bytes) -> Any:
@@ -246,9 +276,11 @@ def _parse(content: bytes) -> Any:
     except orjson.JSONDecodeError:
         pass
     try:
-        # The standard library takes lone surrogates, which models do produce.
-        return json.loads(content)
-    except ValueError:
+        # The standard library takes lone surrogates, which models do produce. No file could hold
+        # them: they become U+FFFD.
+        text = json.dumps(json.loads(content), ensure_ascii=False)
+        return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+    except (ValueError, RecursionError):
         return None
 
 

@@ -54,22 +54,36 @@ def open_chat(
     env = os.environ if environment is None else environment
     provider, model = split_name(name, role=role)
     variable = provider.upper().replace("-", "_").replace(".", "_")
-    address = base_url or env.get(f"{variable}_BASE_URL") or _ADDRESSES.get(provider)
-    if address is None:
+    given = base_url or env.get(f"{variable}_BASE_URL") or _ADDRESSES.get(provider)
+    address = (given or "").strip()
+    if not address:
         raise UsageError(
             f"no address is known for the provider {provider!r}. Give it with --{role}-base-url "
             f"http://host:port/v1, or set {variable}_BASE_URL."
         )
-    parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    _check_address(address, role=role, variable=f"{variable}_API_KEY")
+    key = env.get(f"{variable}_API_KEY", "").strip()
+    if not key.isascii() or not key.isprintable():
+        raise UsageError(
+            f"the key in {variable}_API_KEY holds characters that no key has. Copy it once more."
+        )
+    http = HttpEndpoint(address, api_key=key or None, limits=limits)
+    return ChatEndpoint(http, model)
+
+
+def _check_address(address: str, *, role: str, variable: str) -> None:
+    if "@" in address or "?" in address or "#" in address:
+        raise UsageError(
+            f"the address of the {role} holds a user name, a password or something after '?' or "
+            f"'#', which would end in files. Put the key into {variable} instead."
+        )
+    try:
+        parts = urlsplit(address)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
         raise UsageError(
             f"the address {address!r} is no http or https address, "
             "for example http://127.0.0.1:8000/v1."
         )
-    if parts.username or parts.password:
-        raise UsageError(
-            f"the address of the {role} holds a user name or password, which would end in files. "
-            f"Put the key into {variable}_API_KEY instead."
-        )
-    http = HttpEndpoint(address, api_key=env.get(f"{variable}_API_KEY"), limits=limits)
-    return ChatEndpoint(http, model)

@@ -4,8 +4,9 @@ A run with a judge that is down, blind, or answers in some other form would end 
 unscored responses, after the money was spent.
 """
 
+import asyncio
 import io
-from functools import cache
+from functools import cache, reduce
 
 import msgspec
 from PIL import Image, ImageDraw, ImageFont
@@ -130,31 +131,50 @@ async def probe_judge(judge: Judge, *, with_pictures: bool) -> ProbeReport:
         PreflightError: a verdict could not be had; says why, and names a lack of vision.
         EndpointError: the endpoint failed in a way that has nothing to do with the example.
     """
-    report = ProbeReport()
-    for probe in PROBES:
-        if probe.poster and not with_pictures:
-            continue
-        try:
-            report = await _probe(judge, probe, report)
-        except _NO_VERDICT as error:
-            hint = (
-                " It judged text; can it see pictures? Choose a judge with vision."
-                if probe.poster
-                else " Choose another judge, or raise its token limit."
-            )
-            raise PreflightError(
-                f"the judge {judge.name} gave no verdict on a known example ({probe.name}): "
-                f"{error}{hint}"
-            ) from error
-        except EndpointError as error:
-            if not (probe.poster and _rejects_pictures(error)):
-                raise
-            raise PreflightError(
-                f"the judge {judge.name} does not take pictures: it judged text, but its endpoint "
-                f"answered a request with a picture with HTTP {error.status} ({error}). Choose a "
-                "judge with vision, or only tasks whose responses are text."
-            ) from error
-    return report
+    first, *others = [probe for probe in PROBES if with_pictures or not probe.poster]
+    # One call finds out whether the endpoint answers at all; the rest need not wait for each other.
+    reports = [await _tried(judge, first)]
+    answered = await asyncio.gather(
+        *(_tried(judge, probe) for probe in others), return_exceptions=True
+    )
+    for answer in answered:
+        if isinstance(answer, BaseException):
+            raise answer
+        reports.append(answer)
+    return reduce(_merge, reports)
+
+
+def _merge(one: ProbeReport, other: ProbeReport) -> ProbeReport:
+    return ProbeReport(
+        wrong=one.wrong + other.wrong,
+        judge_model=one.judge_model or other.judge_model,
+        verdicts=one.verdicts + other.verdicts,
+        usage=add_usage(one.usage, other.usage),
+    )
+
+
+async def _tried(judge: Judge, probe: Probe) -> ProbeReport:
+    """Ask about one example, and say what it means when no verdict can be had."""
+    try:
+        return await _probe(judge, probe)
+    except _NO_VERDICT as error:
+        hint = (
+            " It judged text; can it see pictures? Choose a judge with vision."
+            if probe.poster
+            else " Choose another judge."
+        )
+        raise PreflightError(
+            f"the judge {judge.name} gave no verdict on a known example ({probe.name}): "
+            f"{error}{hint}"
+        ) from error
+    except EndpointError as error:
+        if not (probe.poster and _rejects_pictures(error)):
+            raise
+        raise PreflightError(
+            f"the judge {judge.name} does not take pictures: it judged text, but its endpoint "
+            f"answered a request with a picture with HTTP {error.status} ({error}). Choose a "
+            "judge with vision, or only tasks whose responses are text."
+        ) from error
 
 
 def _rejects_pictures(error: EndpointError) -> bool:
@@ -163,7 +183,7 @@ def _rejects_pictures(error: EndpointError) -> bool:
     return error.status in _NO_VISION_STATUS or about_images
 
 
-async def _probe(judge: Judge, probe: Probe, report: ProbeReport) -> ProbeReport:
+async def _probe(judge: Judge, probe: Probe) -> ProbeReport:
     answer = probe.answer()
     contextual = await judge.contextual(probe.query(), answer, probe.intent)
     intrinsic = await judge.intrinsic(answer)
@@ -172,10 +192,10 @@ async def _probe(judge: Judge, probe: Probe, report: ProbeReport) -> ProbeReport
         *_differences(probe, "intrinsic", probe.intrinsic, intrinsic),
     )
     return ProbeReport(
-        wrong=report.wrong + wrong,
-        judge_model=contextual.judge_model or report.judge_model,
-        verdicts=report.verdicts + 2,
-        usage=add_usage(report.usage, add_usage(contextual.usage, intrinsic.usage)),
+        wrong=wrong,
+        judge_model=contextual.judge_model,
+        verdicts=2,
+        usage=add_usage(contextual.usage, intrinsic.usage),
     )
 
 

@@ -1,14 +1,15 @@
 """A directory of pictures named by the hash of their bytes: each is stored once."""
 
 import hashlib
-import os
-import tempfile
+import re
+import secrets
 from pathlib import Path
 
-from unisafebench.core.errors import ImageError
-from unisafebench.media.pictures import MAX_BYTES, Picture, read_picture
+from unisafebench.media.pictures import Picture, read_picture, read_picture_bytes
 
 __all__ = ["ImageStore"]
+
+_EXTENSION = re.compile(r"\.[a-z0-9]{1,5}")
 
 
 class ImageStore:
@@ -29,22 +30,11 @@ class ImageStore:
         Raises:
             ImageError: the file is missing, unreadable or larger than any picture may be.
         """
-        try:
-            size = path.stat().st_size
-            if size > MAX_BYTES:
-                raise ImageError(
-                    f"picture {str(path)!r} is {size:,} bytes, more than the {MAX_BYTES:,} "
-                    "allowed. Scale it down."
-                )
-            data = path.read_bytes()
-        except FileNotFoundError:
-            raise ImageError(
-                f"picture {str(path)!r} does not exist. "
-                "Paths are relative to the file that names them."
-            ) from None
-        except OSError as error:
-            raise ImageError(f"picture {str(path)!r} cannot be read: {error.strerror}.") from error
-        return self._write(data, hashlib.sha256(data).hexdigest() + path.suffix.lower())
+        data = read_picture_bytes(path)
+        extension = path.suffix.lower()
+        if not _EXTENSION.fullmatch(extension):
+            extension = ""
+        return self._write(data, hashlib.sha256(data).hexdigest() + extension)
 
     def read(self, relative: str) -> Picture:
         """Read and check a stored picture.
@@ -57,16 +47,16 @@ class ImageStore:
     def _write(self, data: bytes, name: str) -> str:
         relative = f"images/{name}"
         target = self._root / relative
-        if target.exists():
+        # The name is the hash of the content: a file of another size was cut by a power failure.
+        if target.exists() and target.stat().st_size == len(data):
             return relative
         target.parent.mkdir(parents=True, exist_ok=True)
         # Written aside and renamed, so that a crash never leaves half a picture under its name.
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".part-")
+        temporary = target.with_name(f".part-{secrets.token_hex(8)}")
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            Path(temporary).replace(target)
+            temporary.write_bytes(data)
+            temporary.replace(target)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
         return relative

@@ -21,7 +21,7 @@ def thumbnail(picture: Picture, *, side: int = 320) -> Picture:
     try:
         with Image.open(io.BytesIO(picture.data)) as image:
             image.thumbnail((side, side))
-            small = image.convert("RGBA" if "A" in image.getbands() else "RGB")
+            small = image.convert("RGBA" if image.has_transparency_data else "RGB")
             buffer = io.BytesIO()
             small.save(buffer, "WEBP", quality=70)
     except OSError as error:

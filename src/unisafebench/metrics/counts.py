@@ -1,7 +1,7 @@
 """Counting verdicts: a cell for each (task, subcategory, twin), all else is a sum of cells."""
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 import msgspec
 
@@ -10,7 +10,7 @@ from unisafebench.core.records import BlockedSide, Outcome, Verdict
 from unisafebench.core.tasks import TASKS
 from unisafebench.core.taxonomy import SUBCATEGORIES, category_of
 
-__all__ = ["JOINT", "OUTCOMES", "SIDES", "CellKey", "Counts", "Tally", "total"]
+__all__ = ["JOINT", "OUTCOMES", "SIDES", "CellKey", "Counted", "Counts", "Tally", "total"]
 
 OUTCOMES: tuple[str, ...] = get_args(Outcome)
 """The outcomes that a verdict record can have, in the order in which tables show them."""
@@ -54,6 +54,23 @@ class Counts(msgspec.Struct, kw_only=True):
         return self.asked - sum(self.outcomes.values())
 
 
+class Counted(msgspec.Struct, frozen=True, kw_only=True):
+    """The fields of a verdict record that are counted; a journal is read with these alone."""
+
+    sample_id: str
+    task: str
+    category: str
+    subcategory: str
+    epoch: int
+    outcome: Outcome
+    contextual: Literal[0, 1, 2] | None = None
+    intrinsic: Literal[0, 1] | None = None
+    severity: Literal[0, 1, 2, 3] | None = None
+    attempted: bool | None = None
+    twin: bool = False
+    blocked_side: BlockedSide | None = None
+
+
 class Tally:
     """Counts of a run, filled one sample and one verdict at a time, in any order.
 
@@ -75,7 +92,7 @@ class Tally:
             cell = self._open(task, category, subcategory, twin)
         cell.asked += n
 
-    def add(self, verdict: Verdict, blocked_side: BlockedSide | None = None) -> None:
+    def add(self, verdict: Verdict | Counted, blocked_side: BlockedSide | None = None) -> None:
         """Count one verdict record.
 
         Args:
@@ -165,7 +182,7 @@ def total(parts: Iterable[Counts]) -> Counts:
     return whole
 
 
-def _place(cell: Counts, verdict: Verdict, index: int) -> None:
+def _place(cell: Counts, verdict: Verdict | Counted, index: int) -> None:
     """Enter a pair of verdicts, where the outcome lets it count."""
     if verdict.outcome == "blocked":
         cell.joint_blocked[index] += 1

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from typing import TypeVar
 
 import msgspec
 
@@ -22,9 +23,10 @@ from unisafebench.runs.journal import Journal, index_journal
 from unisafebench.runs.manifest import Manifest, now
 from unisafebench.runs.pipeline import work_through
 from unisafebench.runs.progress import Progress, Stop
-from unisafebench.runs.snapshot import MISSING, stored_samples
+from unisafebench.runs.snapshot import MISSING, SampleHead, stored_samples
 
 __all__ = [
+    "RETRIED",
     "ResponseHead",
     "generate",
     "index_responses",
@@ -32,7 +34,9 @@ __all__ = [
     "load_pictures",
 ]
 
-_RETRY = ("model_error", "invalid_input")
+RETRIED: tuple[ResponseStatus, ...] = ("model_error", "invalid_input")
+"""How responses ended that are made again when the run is taken up."""
+S = TypeVar("S", Sample, SampleHead)
 
 
 class ResponseHead(msgspec.Struct, frozen=True):
@@ -44,18 +48,18 @@ class ResponseHead(msgspec.Struct, frozen=True):
     status: ResponseStatus
 
 
-def index_responses(run: RunDirectory) -> KeyIndex:
+def index_responses(run: RunDirectory, only: Collection[int] | None = None) -> KeyIndex:
     """Index the responses of a run; state 1 marks those that are tried again on resume."""
-    return index_journal(run.responses, ResponseHead, _entry)
+    return index_journal(run.responses, ResponseHead, _entry, only)
 
 
 def _entry(head: ResponseHead) -> tuple[int, int]:
-    return hash_key(Key(head.task, head.sample_id, head.epoch)), int(head.status in _RETRY)
+    return hash_key(Key(head.task, head.sample_id, head.epoch)), int(head.status in RETRIED)
 
 
 def lacking_responses(run: RunDirectory, manifest: Manifest) -> int:
     """Return how many responses are still to be made."""
-    return sum(1 for _ in _lacking(run, manifest, index_responses(run)))
+    return sum(1 for _ in _lacking(SampleHead, run, manifest, index_responses(run)))
 
 
 async def generate(
@@ -73,7 +77,7 @@ async def generate(
         EndpointUnusableError: the model's endpoint is of no further use; what is done is kept.
     """
     done = index_responses(run)
-    todo = sum(1 for _ in _lacking(run, manifest, done))
+    todo = sum(1 for _ in _lacking(SampleHead, run, manifest, done))
     asked = manifest.dataset.samples * manifest.epochs
     progress.begin("responses", asked, asked - todo)
     with Journal(run.responses, progress.note) as journal:
@@ -82,11 +86,11 @@ async def generate(
             sample, epoch, failed_before = item
             response = await _respond(run, manifest, model, sample, epoch)
             # A failure that repeats itself adds nothing to the journal.
-            if not (failed_before and response.status in _RETRY):
+            if not (failed_before and response.status in RETRIED):
                 journal.append(response)
             progress.advance(response.status)
 
-        await work_through(_lacking(run, manifest, done), work, width=width, stop=stop)
+        await work_through(_lacking(Sample, run, manifest, done), work, width=width, stop=stop)
     progress.end()
 
 
@@ -105,10 +109,10 @@ def load_pictures(run: RunDirectory, names: tuple[str, ...]) -> tuple[Picture, .
 
 
 def _lacking(
-    run: RunDirectory, manifest: Manifest, done: KeyIndex
-) -> Iterator[tuple[Sample, int, bool]]:
+    kind: type[S], run: RunDirectory, manifest: Manifest, done: KeyIndex
+) -> Iterator[tuple[S, int, bool]]:
     """Yield (sample, epoch, whether it failed before) for each response still to be made."""
-    for sample in stored_samples(run):
+    for sample in stored_samples(run, kind):
         for epoch in range(manifest.epochs):
             found = done.find(hash_key(Key(sample.task, sample.id, epoch)))
             if found is None or found[1] == 1:

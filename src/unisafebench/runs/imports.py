@@ -1,34 +1,36 @@
 """Responses that were made elsewhere, taken into a run of their own to be judged."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 
-from unisafebench.core.errors import DataError
+from unisafebench.core.errors import DataError, RunError
 from unisafebench.core.keys import KeyIndex, hash_key
 from unisafebench.core.records import Key, Response, Sample
 from unisafebench.core.tasks import TASKS, Task
 from unisafebench.datasets.responses import ResponseRow, check_responses, read_responses
+from unisafebench.datasets.samples import check_samples, read_samples
 from unisafebench.runs.directory import RunDirectory
-from unisafebench.runs.generate import index_responses
-from unisafebench.runs.journal import Journal
+from unisafebench.runs.generate import RETRIED, index_responses
+from unisafebench.runs.journal import Journal, read_journal
 from unisafebench.runs.manifest import (
     DatasetRecord,
     Manifest,
     ModelRecord,
-    check_same,
     now,
     read_manifest,
     software,
     write_manifest,
 )
+from unisafebench.runs.opening import take_up
 from unisafebench.runs.progress import Progress
 from unisafebench.runs.snapshot import (
     MISSING,
+    SampleHead,
     commit_samples,
+    drop_samples,
     file_sha256,
-    snapshot_samples,
     stored_samples,
     take_pictures,
     write_samples,
@@ -71,11 +73,15 @@ def import_responses(run: RunDirectory, given: ForeignResponses, progress: Progr
     ):
         manifest = recorded
     else:
-        manifest = _survey(run, given, hashes)
-        if recorded is not None:
-            check_same(run, recorded, manifest)
-        commit_samples(run)
-        write_manifest(run, manifest)
+        try:
+            surveyed = _survey(run, given, hashes)
+            manifest = (
+                _begin(run, given, surveyed)
+                if recorded is None
+                else take_up(run, recorded, surveyed, progress)
+            )
+        finally:
+            drop_samples(run)
     _take_rows(run, given, manifest, progress)
     return manifest
 
@@ -90,13 +96,65 @@ def _same_dataset(recorded: Manifest, given: ForeignResponses) -> bool:
     )
 
 
+def _begin(run: RunDirectory, given: ForeignResponses, manifest: Manifest) -> Manifest:
+    """Make the directory a run, once every row is known to be of one sample or of none."""
+    commit_samples(run)
+    tasks = _tasks_by_id(run)
+    for row in _rows(given):
+        _task_of(row, tasks, given)
+    write_manifest(run, manifest)
+    return manifest
+
+
 def _survey(run: RunDirectory, given: ForeignResponses, hashes: dict[str, str]) -> Manifest:
     """Check the whole file, write its samples aside, and say what the run will hold."""
-    check_responses(given.path, given.task)
+    seen = _read_through(given)
+    name, path = (given.path.stem, given.path) if given.dataset is None else given.dataset
+    wanted = set(TASKS) if None in seen.tasks else seen.tasks
+    met: set[str] = set()
+
+    def keep(sample: Sample) -> bool:
+        if sample.task in wanted:
+            met.add(sample.task)
+        return sample.task in wanted
+
+    samples = filter(keep, _samples(given, seen.epochs))
+    taken = write_samples(run, samples, path, allow_outside=given.allow_outside)
+    return Manifest(
+        created=now(),
+        software=software(),
+        dataset=DatasetRecord(
+            name=name,
+            path=str(path),
+            fingerprint=taken.fingerprint,
+            file_sha256=file_sha256(path),
+            samples=taken.samples,
+            missing=taken.missing,
+        ),
+        tasks=tuple(task for task in TASKS if task in met),
+        epochs=seen.epochs,
+        model=ModelRecord(
+            name=given.model or next(iter(seen.models), given.path.stem), settings=dict(hashes)
+        ),
+    )
+
+
+class _Seen(msgspec.Struct, frozen=True):
+    """What the rows of a file say together."""
+
+    models: frozenset[str]
+    tasks: frozenset[str | None]
+    epochs: int
+
+
+def _read_through(given: ForeignResponses) -> _Seen:
+    """Check every row of the file, and that they are of one model and have samples."""
+    if _run_of(given.path) is None:
+        check_responses(given.path, given.task)
     models: set[str] = set()
     tasks: set[str | None] = set()
     epochs = 1
-    for row in read_responses(given.path, given.task):
+    for row in _rows(given):
         tasks.add(row.task)
         epochs = max(epochs, row.epoch + 1)
         if row.model is not None:
@@ -114,32 +172,45 @@ def _survey(run: RunDirectory, given: ForeignResponses, hashes: dict[str, str]) 
             path=given.path,
             remedy="Split it into one file for each model, or name it with --model-name.",
         )
-    name, path = (given.path.stem, given.path) if given.dataset is None else given.dataset
-    wanted = set(TASKS) if None in tasks else tasks
+    return _Seen(frozenset(models), frozenset(tasks), epochs)
+
+
+def _run_of(path: Path) -> RunDirectory | None:
+    """Return the run that a file of samples or responses is a journal of, or None."""
+    run = RunDirectory(path.parent)
+    try:
+        ours = path in (run.samples, run.responses) and read_manifest(run) is not None
+    except RunError:
+        return None
+    return run if ours else None
+
+
+def _rows(given: ForeignResponses) -> Iterator[ResponseRow]:
+    """Yield the responses of the file; of a run's journal, the last one of each key."""
+    home = _run_of(given.path)
+    if home is None:
+        yield from read_responses(given.path, given.task)
+        return
+    last = index_responses(home).last_positions()
+    at = 0
+    for line, (position, response) in enumerate(read_journal(given.path, Response), start=1):
+        if at < len(last) and position == last[at]:
+            at += 1
+            known = msgspec.structs.asdict(response)
+            del known["created"]
+            yield ResponseRow(line=line, **known)
+
+
+def _samples(given: ForeignResponses, epochs: int) -> Iterable[Sample]:
+    """Return the samples that the responses belong to, checked as a whole."""
     if given.dataset is None:
-        samples = _samples_of_rows(read_responses(given.path, given.task), epochs)
-        taken = write_samples(run, samples, path, allow_outside=given.allow_outside)
-    else:
-        taken = snapshot_samples(
-            run, path, keep=lambda s: s.task in wanted, allow_outside=given.allow_outside
-        )
-    return Manifest(
-        created=now(),
-        software=software(),
-        dataset=DatasetRecord(
-            name=name,
-            path=str(path),
-            fingerprint=taken.fingerprint,
-            file_sha256=file_sha256(path),
-            samples=taken.samples,
-            missing=taken.missing,
-        ),
-        tasks=tuple(task for task in TASKS if task in wanted),
-        epochs=epochs,
-        model=ModelRecord(
-            name=given.model or next(iter(models), given.path.stem), settings=dict(hashes)
-        ),
-    )
+        return _samples_of_rows(_rows(given), epochs)
+    path = given.dataset[1]
+    home = _run_of(path)
+    if home is not None:
+        return stored_samples(home, Sample)
+    check_samples(path)
+    return read_samples(path)
 
 
 def _samples_of_rows(rows: Iterator[ResponseRow], epochs: int) -> Iterator[Sample]:
@@ -163,8 +234,8 @@ def _take_rows(
     done = index_responses(run)
     extra: list[str] = []
     extras = 0
-    with Journal(run.responses) as journal:
-        for row in read_responses(given.path, given.task):
+    with Journal(run.responses, progress.note) as journal:
+        for row in _rows(given):
             task = _task_of(row, tasks, given)
             if task is None:
                 extras += 1
@@ -175,7 +246,8 @@ def _take_rows(
             if found is not None and found[1] == 0:
                 continue
             response = _response(run, given, manifest, row, task)
-            if found is None or response.status != "invalid_input":
+            # A failure that repeats itself adds nothing to the journal.
+            if found is None or response.status not in RETRIED:
                 journal.append(response)
     if extras:
         progress.note(
@@ -189,7 +261,7 @@ def _tasks_by_id(run: RunDirectory) -> KeyIndex:
     index = KeyIndex()
     seen_alone = KeyIndex()
     order = list(TASKS)
-    for sample in stored_samples(run):
+    for sample in stored_samples(run, SampleHead):
         index.add(hash_key(Key(sample.task, sample.id, 0)), 0, order.index(sample.task))
         seen_alone.add(hash_key(Key("", sample.id, 0)), 0, order.index(sample.task))
     repeated = seen_alone.repeated_hashes()

@@ -1,7 +1,7 @@
 """Intents: written once for each sample, read by every verdict on it."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import msgspec
 
@@ -27,9 +27,9 @@ class _Head(msgspec.Struct, frozen=True):
     error: str | None = None
 
 
-def index_intents(run: RunDirectory) -> KeyIndex:
+def index_intents(run: RunDirectory, only: Collection[int] | None = None) -> KeyIndex:
     """Index the intents of a run; state 1 marks those whose extraction failed."""
-    return index_journal(run.intents, _Head, _entry)
+    return index_journal(run.intents, _Head, _entry, only)
 
 
 def _entry(head: _Head) -> tuple[int, int]:
@@ -71,7 +71,7 @@ def _lacking(
     run: RunDirectory, responses: KeyIndex, done: KeyIndex, epochs: int
 ) -> Iterator[Sample]:
     """Yield the samples that have a response, came without an intent and got none yet."""
-    for sample in stored_samples(run):
+    for sample in stored_samples(run, Sample):
         if sample.intent is not None:
             continue
         found = done.find(hash_key(Key(sample.task, sample.id, 0)))

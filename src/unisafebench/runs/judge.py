@@ -2,7 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -21,9 +22,11 @@ from unisafebench.runs.journal import Journal, Records, index_journal
 from unisafebench.runs.manifest import JudgingRecord, Manifest, now
 from unisafebench.runs.pipeline import work_through
 from unisafebench.runs.progress import Progress, Stop
-from unisafebench.runs.snapshot import stored_samples
+from unisafebench.runs.snapshot import SampleHead, stored_samples
 
 __all__ = ["index_verdicts", "judge_responses", "lacking_verdicts", "verdict_of"]
+
+S = TypeVar("S", Sample, SampleHead)
 
 # What an earlier verdict of a key means when the run is taken up again.
 _FINAL, _AGAIN, _UNTIL_NEW_RESPONSE = 0, 1, 2
@@ -51,17 +54,17 @@ class _Bench(msgspec.Struct, frozen=True):
     """One version for all of the judge's prompt files together."""
 
 
-class _Item(msgspec.Struct, frozen=True):
-    sample: Sample
+class _Item(NamedTuple, Generic[S]):
+    sample: S
     epoch: int
     position: int
     """Where the response stands in its journal."""
     failed_before: bool
 
 
-def index_verdicts(run: RunDirectory) -> KeyIndex:
+def index_verdicts(run: RunDirectory, only: Collection[int] | None = None) -> KeyIndex:
     """Index the verdicts of a run by key; the state says whether it is asked for again."""
-    return index_journal(run.verdicts, _Head, _entry)
+    return index_journal(run.verdicts, _Head, _entry, only)
 
 
 def _entry(head: _Head) -> tuple[int, int]:
@@ -70,7 +73,8 @@ def _entry(head: _Head) -> tuple[int, int]:
 
 def lacking_verdicts(run: RunDirectory, manifest: Manifest) -> int:
     """Return how many verdicts are still to be made on the responses of the run."""
-    return sum(1 for _ in _lacking(run, manifest, index_responses(run), index_verdicts(run)))
+    responses, done = index_responses(run), index_verdicts(run)
+    return sum(1 for _ in _lacking(SampleHead, run, manifest, responses, done))
 
 
 async def judge_responses(
@@ -93,7 +97,7 @@ async def judge_responses(
     intents = index_intents(run)
     done = index_verdicts(run)
     bench = _Bench(run, judging, judge, _version(judge))
-    todo = sum(1 for _ in _lacking(run, manifest, responses, done))
+    todo = sum(1 for _ in _lacking(SampleHead, run, manifest, responses, done))
     progress.begin("verdicts", len(responses), len(responses) - todo)
     with (
         Journal(run.verdicts, progress.note) as journal,
@@ -101,7 +105,7 @@ async def judge_responses(
         Records(run.intents, Intent) as written,
     ):
 
-        async def work(item: _Item) -> None:
+        async def work(item: _Item[Sample]) -> None:
             response = answered[item.position]
             intent = _intent(item.sample, intents, written)
             verdict = await _verdict(bench, item.sample, response, intent)
@@ -110,14 +114,16 @@ async def judge_responses(
                 journal.append(verdict)
             progress.advance(verdict.outcome)
 
-        await work_through(_lacking(run, manifest, responses, done), work, width=width, stop=stop)
+        await work_through(
+            _lacking(Sample, run, manifest, responses, done), work, width=width, stop=stop
+        )
     progress.end()
 
 
 def _lacking(
-    run: RunDirectory, manifest: Manifest, responses: KeyIndex, done: KeyIndex
-) -> Iterator[_Item]:
-    for sample in stored_samples(run):
+    kind: type[S], run: RunDirectory, manifest: Manifest, responses: KeyIndex, done: KeyIndex
+) -> Iterator[_Item[S]]:
+    for sample in stored_samples(run, kind):
         for epoch in range(manifest.epochs):
             key_hash = hash_key(Key(sample.task, sample.id, epoch))
             response = responses.find(key_hash)
@@ -227,7 +233,9 @@ def _judged_verdict(
         reasons={name: got.reason for name, got in found.items() if got is not None},
         why=judged.why,
         twin=sample.twin_of is not None,
-        judge_model=next((got.judge_model for got in found.values() if got), None),
+        judge_model=next(
+            (got.judge_model for got in found.values() if got and got.judge_model), None
+        ),
         prompts=bench.prompts,
         pictures=tuple(
             PictureSeen(sha256=picture.sha256, width=picture.width, height=picture.height)

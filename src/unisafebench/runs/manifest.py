@@ -213,8 +213,13 @@ def _differences(
 ) -> Iterator[tuple[str, object, object]]:
     # At the top, what one side has not got yet (judging) is no difference; inside, it is one.
     names = [name for name in (recorded | asked) if prefix or (name in recorded and name in asked)]
+    other: set[str] = set()
     for name in names:
         old, new = recorded.get(name), asked.get(name)
+        if name.split()[0] in other:
+            continue  # another judge has other settings and prompts: one line says it
+        if name in ("judge", "extractor", "model") and old != new:
+            other.add(name)
         if isinstance(old, dict) and isinstance(new, dict):
             yield from _differences(f"{name}: ", old, new)
         elif old != new:

@@ -26,7 +26,7 @@ from unisafebench.runs.snapshot import (
     snapshot_samples,
 )
 
-__all__ = ["Asked", "begin_judging", "fill_gaps", "open_run"]
+__all__ = ["Asked", "begin_judging", "open_run", "take_up"]
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,34 +62,33 @@ def open_run(run: RunDirectory, asked: Asked, progress: Progress) -> Manifest:
         write_manifest(run, manifest)
         return manifest
     dataset = recorded.dataset
-    same_file = dataset.file_sha256 == file_hash
-    if same_file:
+    if dataset.file_sha256 == file_hash and not dataset.missing:
         check_same(run, recorded, _manifest(asked, dataset))
-        if not dataset.missing:
-            return recorded
+        return recorded
     # The file changed, or pictures were missing that may be there now.
-    taken = _take_dataset(run, asked, file_hash)
     try:
-        if same_file:
-            recorded = fill_gaps(run, recorded, taken, progress)
-        check_same(run, recorded, _manifest(asked, taken))
+        now_asked = _manifest(asked, _take_dataset(run, asked, file_hash))
+        return take_up(run, recorded, now_asked, progress)
     finally:
         drop_samples(run)
+
+
+def take_up(run: RunDirectory, recorded: Manifest, asked: Manifest, progress: Progress) -> Manifest:
+    """Go on with a run whose samples were written aside anew; take pictures that it lacked.
+
+    Raises:
+        RunMismatchError: the run was made with something else; it is left as it was.
+    """
+    if recorded.dataset.file_sha256 == asked.dataset.file_sha256:
+        check_same(run, recorded, msgspec.structs.replace(asked, dataset=recorded.dataset))
+        found = recorded.dataset.missing - asked.dataset.missing
+        if found > 0 and only_fills_gaps(run):
+            progress.note(f"{found} samples now have the picture that was missing before.")
+            recorded = msgspec.structs.replace(recorded, dataset=asked.dataset)
+            commit_samples(run)
+            write_manifest(run, recorded)
+    check_same(run, recorded, asked)
     return recorded
-
-
-def fill_gaps(
-    run: RunDirectory, recorded: Manifest, taken: DatasetRecord, progress: Progress
-) -> Manifest:
-    """Let samples written aside become the run's own when all they bring is missing pictures."""
-    found = recorded.dataset.missing - taken.missing
-    if found <= 0 or not only_fills_gaps(run):
-        return recorded
-    progress.note(f"{found} samples now have the picture that was missing before.")
-    manifest = msgspec.structs.replace(recorded, dataset=taken)
-    commit_samples(run)
-    write_manifest(run, manifest)
-    return manifest
 
 
 def begin_judging(run: RunDirectory, manifest: Manifest, judging: JudgingRecord) -> Manifest:

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from unisafebench.core.keys import hash_key
-from unisafebench.core.records import Key, Outcome, Response
+from unisafebench.core.records import Key, Outcome, Response, ResponseStatus, Sample
 from unisafebench.core.tasks import TASKS
 from unisafebench.judging.decisions import placeholder
 from unisafebench.runs.directory import RunDirectory
@@ -30,6 +30,7 @@ class _Head(msgspec.Struct, frozen=True):
     sample_id: str
     task: str
     epoch: int
+    status: ResponseStatus
     text: str | None = None
     images: tuple[str, ...] = ()
 
@@ -56,7 +57,7 @@ def mark_repeated_pictures(run: RunDirectory, judging: JudgingRecord) -> int:
     wanted = {hash_key(Key(key.task, key.sample_id, 0)) for key, _, _ in flagged}
     samples = {
         key_hash: sample
-        for sample in stored_samples(run)
+        for sample in stored_samples(run, Sample)
         if (key_hash := hash_key(Key(sample.task, sample.id, 0))) in wanted
     }
     verdicts = index_verdicts(run)
@@ -80,8 +81,10 @@ def mark_repeated_pictures(run: RunDirectory, judging: JudgingRecord) -> int:
 
 
 def _only_picture(head: _Head) -> str | None:
+    if head.status != "completed" or TASKS[head.task].output != "image":
+        return None
     lone = len(head.images) == 1 and not (head.text or "").strip()
-    return head.images[0] if lone and TASKS[head.task].output == "image" else None
+    return head.images[0] if lone else None
 
 
 def _repeated(run: RunDirectory) -> dict[str, int]:

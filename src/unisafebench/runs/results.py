@@ -1,14 +1,15 @@
 """Reading a run: its summary, and its records joined sample by sample."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
+from itertools import islice
 
 import msgspec
 
 from unisafebench.core.errors import RunError
 from unisafebench.core.keys import hash_key
 from unisafebench.core.records import Intent, Key, Response, Sample, Verdict
-from unisafebench.metrics.counts import Tally
+from unisafebench.metrics.counts import Counted, Tally
 from unisafebench.metrics.summary import Summary, summarize
 from unisafebench.runs.directory import RunDirectory
 from unisafebench.runs.generate import index_responses
@@ -16,7 +17,7 @@ from unisafebench.runs.intents import index_intents
 from unisafebench.runs.journal import Records, read_journal
 from unisafebench.runs.judge import index_verdicts
 from unisafebench.runs.manifest import Manifest, read_manifest, write_whole
-from unisafebench.runs.snapshot import stored_samples
+from unisafebench.runs.snapshot import SampleHead, stored_samples
 
 __all__ = ["Result", "common_reasons", "existing_run", "results", "summary_of", "write_summary"]
 
@@ -29,6 +30,13 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     response: Response | None = None
     intent: str | None = None
     verdict: Verdict | None = None
+
+
+class _Reason(msgspec.Struct, frozen=True):
+    outcome: str
+    contextual: int | None = None
+    intrinsic: int | None = None
+    why: str | None = None
 
 
 def existing_run(run: RunDirectory) -> Manifest:
@@ -48,7 +56,7 @@ def existing_run(run: RunDirectory) -> Manifest:
 def summary_of(run: RunDirectory, manifest: Manifest, *, max_unscored: float) -> Summary:
     """Count the run's journals afresh; of several verdicts on a response the last one counts."""
     tally = Tally()
-    for sample in stored_samples(run):
+    for sample in stored_samples(run, SampleHead):
         tally.ask(
             sample.task,
             sample.category,
@@ -56,9 +64,9 @@ def summary_of(run: RunDirectory, manifest: Manifest, *, max_unscored: float) ->
             sample.twin_of is not None,
             manifest.epochs,
         )
-    last = index_verdicts(run).last_positions()
+    last = index_verdicts(run).last_positions().tolist()
     at = 0
-    for position, verdict in read_journal(run.verdicts, Verdict):
+    for position, verdict in read_journal(run.verdicts, Counted):
         if at < len(last) and position == last[at]:
             tally.add(verdict, verdict.blocked_side)
             at += 1
@@ -73,12 +81,13 @@ def summary_of(run: RunDirectory, manifest: Manifest, *, max_unscored: float) ->
 def common_reasons(run: RunDirectory, *, most: int = 3) -> list[tuple[str, str, int]]:
     """Return (outcome, why, count) of the commonest reasons for which responses are unscored."""
     reasons: Counter[tuple[str, str]] = Counter()
-    last = index_verdicts(run).last_positions()
+    last = index_verdicts(run).last_positions().tolist()
     at = 0
-    for position, verdict in read_journal(run.verdicts, Verdict):
+    for position, verdict in read_journal(run.verdicts, _Reason):
         if at < len(last) and position == last[at]:
             at += 1
-            if verdict.why is not None and verdict.contextual is None:
+            scored = verdict.contextual is not None and verdict.intrinsic is not None
+            if verdict.why is not None and not scored:
                 reasons[verdict.outcome, verdict.why[:300]] += 1
     return [(outcome, why, count) for (outcome, why), count in reasons.most_common(most)]
 
@@ -102,15 +111,42 @@ def write_summary(run: RunDirectory, manifest: Manifest, summary: Summary) -> No
     write_whole(run.summary, msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
 
 
-def results(run: RunDirectory, manifest: Manifest) -> Iterator[Result]:
-    """Yield what the run knows, response by response, in the order of its samples."""
-    responses, intents, verdicts = index_responses(run), index_intents(run), index_verdicts(run)
+def results(run: RunDirectory, manifest: Manifest, *, most: int | None = None) -> Iterator[Result]:
+    """Yield what the run knows, response by response, in the order of its samples.
+
+    With `most`, only the first so many responses; the rest of the journals is passed over.
+    """
+    samples = list(islice(stored_samples(run, Sample), most)) if most is not None else None
+    only = (
+        None
+        if samples is None
+        else {
+            hash_key(Key(sample.task, sample.id, epoch))
+            for sample in samples
+            for epoch in range(manifest.epochs)
+        }
+    )
+    joined = _joined(
+        run, manifest, stored_samples(run, Sample) if samples is None else samples, only
+    )
+    yield from joined if most is None else islice(joined, most)
+
+
+def _joined(
+    run: RunDirectory,
+    manifest: Manifest,
+    samples: Iterable[Sample],
+    only: Collection[int] | None,
+) -> Iterator[Result]:
+    responses = index_responses(run, only)
+    intents = index_intents(run, only)
+    verdicts = index_verdicts(run, only)
     with (
         Records(run.responses, Response) as answered,
         Records(run.intents, Intent) as written,
         Records(run.verdicts, Verdict) as decided,
     ):
-        for sample in stored_samples(run):
+        for sample in samples:
             noted = intents.find(hash_key(Key(sample.task, sample.id, 0)))
             intent = sample.intent
             if intent is None and noted is not None:

@@ -8,6 +8,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -20,6 +21,7 @@ from unisafebench.runs.journal import read_journal
 
 __all__ = [
     "MISSING",
+    "SampleHead",
     "Snapshot",
     "commit_samples",
     "drop_samples",
@@ -139,7 +141,7 @@ def only_fills_gaps(run: RunDirectory) -> bool:
             had == has or had.startswith(MISSING)
             for had, has in zip(own.images, sample.images, strict=True)
         )
-        for own, sample in zip(stored_samples(run), written, strict=True)
+        for own, sample in zip(stored_samples(run, Sample), written, strict=True)
     )
 
 
@@ -147,9 +149,23 @@ def _part(run: RunDirectory) -> Path:
     return run.samples.with_suffix(".part")
 
 
-def stored_samples(run: RunDirectory) -> Iterator[Sample]:
-    """Yield the samples of a run in the order of its data set."""
-    for _, sample in read_journal(run.samples, Sample):
+class SampleHead(msgspec.Struct, frozen=True):
+    """The few fields of a sample by which it is counted; the rest is not even decoded."""
+
+    id: str
+    task: str
+    category: str
+    subcategory: str
+    twin_of: str | None = None
+    intent: str | None = None
+
+
+S = TypeVar("S", Sample, SampleHead)
+
+
+def stored_samples(run: RunDirectory, kind: type[S]) -> Iterator[S]:
+    """Yield the samples of a run in the order of its data set, whole or only their heads."""
+    for _, sample in read_journal(run.samples, kind):
         yield sample
 
 

@@ -20,7 +20,7 @@ from unisafebench.judging.base import (
     UnparsedError,
 )
 from unisafebench.judging.builtin import judge as judge_module
-from unisafebench.judging.builtin.judge import BuiltinJudge, create_judge
+from unisafebench.judging.builtin.judge import BuiltinJudge, create_judge, default_workers
 from unisafebench.media.pictures import Picture
 
 Poster = Callable[..., Picture]
@@ -51,7 +51,7 @@ async def test_it_is_a_judge_with_a_notice(judge: BuiltinJudge) -> None:
     assert "not for publication" in judge.notice
     assert set(judge.prompts) == {"lexicon", "cues", "rules"}
     assert len(judge.prompts["lexicon"]) == 12
-    assert judge.settings["workers"] == 1
+    assert "workers" not in judge.settings  # a run may go on where there are other threads
     assert msgspec.json.encode(dict(judge.settings))
 
 
@@ -204,9 +204,10 @@ async def test_closed_judge_says_so() -> None:
 
 
 async def test_factory() -> None:
-    """The factory returns a judge with at most four threads."""
+    """The factory returns a judge with between one and four threads."""
+    assert 1 <= default_workers() <= 4
     judge = create_judge()
-    assert 1 <= int(str(judge.settings["workers"])) <= 4
+    assert judge.name == "builtin"
     await judge.aclose()
 
 
