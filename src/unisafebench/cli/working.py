@@ -30,7 +30,7 @@ from unisafebench.runs.manifest import Invocation, Manifest, now, write_manifest
 from unisafebench.runs.opening import begin_judging
 from unisafebench.runs.progress import Stop
 from unisafebench.runs.results import existing_run
-from unisafebench.runs.stages import judge_run
+from unisafebench.runs.stages import finish_run, judge_run
 
 __all__ = [
     "carry_out",
@@ -110,6 +110,8 @@ def carry_out(
 ) -> EndpointUnusableError | None:
     """Probe the judge, make the responses (with a model), then the verdicts that the run lacks.
 
+    A run that lacks nothing is only told so, and its judge is not asked.
+
     Returns:
         The error of an endpoint that ended the work early; what was done is kept.
 
@@ -120,16 +122,27 @@ def carry_out(
 
     async def stages() -> None:
         try:
-            probe = await _probe(run, manifest, parties, display)
+            complete = _is_complete(run, manifest, with_model=model is not None)
+            probe = None if complete else await _probe(manifest, parties, display)
             judged = begin_judging(run, manifest, parties.record(probe))
+            if complete:
+                finish_run(run, judged)
+                display.note("The run is complete: nothing is left to do.")
+                return
             try:
                 if model is not None:
                     await make_responses(
                         run, judged, model, width=width, display=display, stop=stop
                     )
                 if not stop.requested:
-                    await _make_verdicts(
-                        run, judged, parties, width=width, display=display, stop=stop
+                    await judge_run(
+                        run,
+                        judged,
+                        parties.judge,
+                        parties.extractor,
+                        width=width,
+                        progress=display,
+                        stop=stop,
                     )
             except EndpointUnusableError as error:
                 display.end()
@@ -144,6 +157,11 @@ def carry_out(
     return failures[0] if failures else None
 
 
+def _is_complete(run: RunDirectory, manifest: Manifest, *, with_model: bool) -> bool:
+    lacking = lacking_verdicts(run, manifest) or (with_model and lacking_responses(run, manifest))
+    return not lacking
+
+
 async def make_responses(
     run: RunDirectory,
     manifest: Manifest,
@@ -153,23 +171,17 @@ async def make_responses(
     display: Bars | Lines,
     stop: Stop,
 ) -> None:
-    """Make the responses that the run lacks; say so when it lacks none.
+    """Make the responses that the run lacks.
 
     Raises:
         EndpointUnusableError: the model's endpoint is of no further use.
     """
     if lacking_responses(run, manifest):
         await generate(run, manifest, model, width=width, progress=display, stop=stop)
-    else:
-        display.note(f"All {manifest.dataset.samples * manifest.epochs} responses are there.")
 
 
-async def _probe(
-    run: RunDirectory, manifest: Manifest, parties: Parties, display: Bars | Lines
-) -> ProbeReport | None:
-    """Ask the judge for verdicts on known examples, unless nothing is left to judge."""
-    if not lacking_responses(run, manifest) and not lacking_verdicts(run, manifest):
-        return None
+async def _probe(manifest: Manifest, parties: Parties, display: Bars | Lines) -> ProbeReport:
+    """Ask the judge for verdicts on known examples."""
     try:
         report = await parties.probe(manifest.tasks)
     except EndpointError as error:
@@ -179,31 +191,3 @@ async def _probe(
     for wrong in report.wrong:
         display.note(f"Warning: the judge is wrong on a known example: {wrong}")
     return report
-
-
-async def _make_verdicts(
-    run: RunDirectory,
-    manifest: Manifest,
-    parties: Parties,
-    *,
-    width: int,
-    display: Bars | Lines,
-    stop: Stop,
-) -> None:
-    """Make the verdicts that the run lacks; say so when it lacks none.
-
-    Raises:
-        EndpointUnusableError: the judge's endpoint is of no further use.
-    """
-    if not lacking_verdicts(run, manifest):
-        display.note("All verdicts are there: nothing is left to judge.")
-        return
-    await judge_run(
-        run,
-        manifest,
-        parties.judge,
-        parties.extractor,
-        width=width,
-        progress=display,
-        stop=stop,
-    )

@@ -5,9 +5,9 @@ reject_image}` and do not say which task they belong to; it comes from the row, 
 from the directory names of their release, and is never guessed from what the row looks like.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 
@@ -45,18 +45,25 @@ class ResponseRow(msgspec.Struct, frozen=True, kw_only=True):
     extra: dict[str, object] = {}
 
 
-def check_responses(path: Path, task: Task | None = None) -> int:
+def check_responses(
+    path: Path, task: Task | None = None, visit: Callable[[ResponseRow], None] | None = None
+) -> int:
     """Read a whole file of responses; return how many there are. Arguments as `read_responses`.
+
+    `visit` is called with each row that can be read, so that one pass serves two purposes.
 
     Raises:
         DataError: lists what is wrong with the file, up to twenty problems.
     """
     fallback = task or task_of_path(path)
-    return check_rows(
-        path,
-        lambda line, row: _read_response(Record(path, line, row), fallback),
-        lambda row: Key(row.task or "", row.sample_id, row.epoch),
-    )
+
+    def read(line: int, row: dict[str, Any]) -> ResponseRow:
+        found = _read_response(Record(path, line, row), fallback)
+        if visit is not None:
+            visit(found)
+        return found
+
+    return check_rows(path, read, lambda row: Key(row.task or "", row.sample_id, row.epoch))
 
 
 def read_responses(path: Path, task: Task | None = None) -> Iterator[ResponseRow]:

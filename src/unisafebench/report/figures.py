@@ -6,6 +6,7 @@ from unisafebench.metrics.groups import BlockedAs, Proportion
 from unisafebench.metrics.summary import Summary
 
 __all__ = [
+    "BLOCKED_AS",
     "LEGEND",
     "NO_VALUE",
     "cautions",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -11,6 +12,7 @@ from unisafebench.core.records import Key, Response, Sample
 from unisafebench.core.tasks import TASKS, Task
 from unisafebench.datasets.responses import ResponseRow, check_responses, read_responses
 from unisafebench.datasets.samples import check_samples, read_samples
+from unisafebench.judging.parsing import declines, is_error_text
 from unisafebench.runs.directory import RunDirectory
 from unisafebench.runs.generate import RETRIED, index_responses
 from unisafebench.runs.journal import Journal, read_journal
@@ -65,16 +67,12 @@ def import_responses(run: RunDirectory, given: ForeignResponses, progress: Progr
         RunMismatchError: the run was made of something else.
     """
     recorded = read_manifest(run)
-    hashes = {"responses_sha256": file_sha256(given.path)}
-    if (
-        recorded is not None
-        and recorded.model.settings == hashes
-        and _same_dataset(recorded, given)
-    ):
+    settings = _settings(given)
+    if recorded is not None and recorded.model.settings == settings and _same(recorded, given):
         manifest = recorded
     else:
         try:
-            surveyed = _survey(run, given, hashes)
+            surveyed = _survey(run, given, settings)
             manifest = (
                 _begin(run, given, surveyed)
                 if recorded is None
@@ -82,11 +80,34 @@ def import_responses(run: RunDirectory, given: ForeignResponses, progress: Progr
             )
         finally:
             drop_samples(run)
-    _take_rows(run, given, manifest, progress)
+    if not _is_taken(run, manifest):
+        complete = _take_rows(run, given, manifest, progress)
+        size = run.responses.stat().st_size if complete else None
+        manifest = msgspec.structs.replace(manifest, imported_bytes=size)
+        write_manifest(run, manifest)
     return manifest
 
 
-def _same_dataset(recorded: Manifest, given: ForeignResponses) -> bool:
+def _is_taken(run: RunDirectory, manifest: Manifest) -> bool:
+    """Whether every row is in the journal, and the journal has lost nothing since."""
+    size = manifest.imported_bytes
+    return size is not None and run.responses.exists() and run.responses.stat().st_size >= size
+
+
+def _settings(given: ForeignResponses) -> dict[str, Any]:
+    """Return what is known of how the responses were made: their file, and their run's settings."""
+    home = _origin(given)
+    known = {} if home is None else dict(home.model.settings)
+    return {**known, "responses_sha256": file_sha256(given.path)}
+
+
+def _origin(given: ForeignResponses) -> Manifest | None:
+    """Return the manifest of the run that the responses come from, or None."""
+    home = _run_of(given.path)
+    return None if home is None else read_manifest(home)
+
+
+def _same(recorded: Manifest, given: ForeignResponses) -> bool:
     path = given.path if given.dataset is None else given.dataset[1]
     return (
         recorded.dataset.file_sha256 == file_sha256(path)
@@ -99,17 +120,19 @@ def _same_dataset(recorded: Manifest, given: ForeignResponses) -> bool:
 def _begin(run: RunDirectory, given: ForeignResponses, manifest: Manifest) -> Manifest:
     """Make the directory a run, once every row is known to be of one sample or of none."""
     commit_samples(run)
-    tasks = _tasks_by_id(run)
-    for row in _rows(given):
-        _task_of(row, tasks, given)
+    if given.dataset is not None:
+        tasks = _tasks_by_id(run)
+        for row in _rows(given):
+            _task_of(row, tasks, given)
     write_manifest(run, manifest)
     return manifest
 
 
-def _survey(run: RunDirectory, given: ForeignResponses, hashes: dict[str, str]) -> Manifest:
+def _survey(run: RunDirectory, given: ForeignResponses, settings: dict[str, Any]) -> Manifest:
     """Check the whole file, write its samples aside, and say what the run will hold."""
     seen = _read_through(given)
     name, path = (given.path.stem, given.path) if given.dataset is None else given.dataset
+    origin = _origin(given)
     wanted = set(TASKS) if None in seen.tasks else seen.tasks
     met: set[str] = set()
 
@@ -124,7 +147,7 @@ def _survey(run: RunDirectory, given: ForeignResponses, hashes: dict[str, str]) 
         created=now(),
         software=software(),
         dataset=DatasetRecord(
-            name=name,
+            name=name if origin is None else origin.dataset.name,
             path=str(path),
             fingerprint=taken.fingerprint,
             file_sha256=file_sha256(path),
@@ -133,8 +156,9 @@ def _survey(run: RunDirectory, given: ForeignResponses, hashes: dict[str, str]) 
         ),
         tasks=tuple(task for task in TASKS if task in met),
         epochs=seen.epochs,
+        not_supported=() if origin is None else origin.not_supported,
         model=ModelRecord(
-            name=given.model or next(iter(seen.models), given.path.stem), settings=dict(hashes)
+            name=given.model or next(iter(seen.models), given.path.stem), settings=settings
         ),
     )
 
@@ -149,12 +173,12 @@ class _Seen(msgspec.Struct, frozen=True):
 
 def _read_through(given: ForeignResponses) -> _Seen:
     """Check every row of the file, and that they are of one model and have samples."""
-    if _run_of(given.path) is None:
-        check_responses(given.path, given.task)
     models: set[str] = set()
     tasks: set[str | None] = set()
     epochs = 1
-    for row in _rows(given):
+
+    def look(row: ResponseRow) -> None:
+        nonlocal epochs
         tasks.add(row.task)
         epochs = max(epochs, row.epoch + 1)
         if row.model is not None:
@@ -166,6 +190,12 @@ def _read_through(given: ForeignResponses) -> _Seen:
                 line=row.line,
                 remedy="Name the data set that its sample_id belongs to with --dataset.",
             )
+
+    if _run_of(given.path) is None:
+        check_responses(given.path, given.task, look)
+    else:
+        for row in _rows(given):
+            look(row)
     if len(models) > 1 and given.model is None:
         raise DataError(
             f"the file holds responses of several models: {', '.join(sorted(models)[:_LISTED])}.",
@@ -224,12 +254,22 @@ def _samples_of_rows(rows: Iterator[ResponseRow], epochs: int) -> Iterator[Sampl
             if key_hash in seen:
                 continue
             seen.add(key_hash)
-        yield row.sample
+        yield _with_usable_intent(row.sample)
+
+
+def _with_usable_intent(sample: Sample) -> Sample:
+    """Leave out an intent that is none: an error's text, or the extractor's own refusal."""
+    intent = sample.intent
+    if intent is not None and (is_error_text(intent) or declines(intent)):
+        return msgspec.structs.replace(sample, intent=None)
+    return sample
 
 
 def _take_rows(
     run: RunDirectory, given: ForeignResponses, manifest: Manifest, progress: Progress
-) -> None:
+) -> bool:
+    """Take in the rows that the run lacks; return whether none is left for another time."""
+    complete = True
     tasks = _tasks_by_id(run)
     done = index_responses(run)
     extra: list[str] = []
@@ -246,6 +286,7 @@ def _take_rows(
             if found is not None and found[1] == 0:
                 continue
             response = _response(run, given, manifest, row, task)
+            complete = complete and response.status not in RETRIED
             # A failure that repeats itself adds nothing to the journal.
             if found is None or response.status not in RETRIED:
                 journal.append(response)
@@ -254,6 +295,7 @@ def _take_rows(
             f"{extras} responses belong to no sample of the data set and are left out: "
             f"{', '.join(extra)}{' ...' if extras > len(extra) else ''}"
         )
+    return complete
 
 
 def _tasks_by_id(run: RunDirectory) -> KeyIndex:

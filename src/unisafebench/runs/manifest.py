@@ -104,6 +104,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     epochs: int = 1
     seed: int = 0
     model: ModelRecord
+    imported_bytes: int | None = None
+    """Size of the journal of responses when every row of the file had been taken in."""
     judging: JudgingRecord | None = None
     invocations: tuple[Invocation, ...] = ()
 

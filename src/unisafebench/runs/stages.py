@@ -11,7 +11,7 @@ from unisafebench.runs.manifest import Manifest
 from unisafebench.runs.progress import Progress, Stop
 from unisafebench.runs.repeats import mark_repeated_pictures
 
-__all__ = ["judge_run"]
+__all__ = ["finish_run", "judge_run"]
 
 
 async def judge_run(
@@ -46,4 +46,13 @@ async def judge_run(
         if not stop.requested:
             await stage()
     if not stop.requested:
+        finish_run(run, manifest)
+
+
+def finish_run(run: RunDirectory, manifest: Manifest) -> None:
+    """Do what only a complete run allows; done again, it changes nothing.
+
+    A run that was killed right after its last verdict has not come to this yet.
+    """
+    if manifest.judging is not None:
         mark_repeated_pictures(run, manifest.judging)

@@ -13,14 +13,14 @@ from unisafebench.judging.builtin.phrases import PhraseIndex
 
 __all__ = ["Lexicon", "Rule", "lexicon", "lexicon_hash"]
 
-When = Literal["said", "taught", "asked"]
+_When = Literal["said", "taught", "asked"]
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One list of phrases. `when`: what makes them count, see the head of the data file."""
 
     subcategory: str
-    when: When
+    when: _When
     weight: Literal[1, 2, 3]
     phrases: tuple[str, ...]
 

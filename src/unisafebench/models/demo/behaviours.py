@@ -43,9 +43,9 @@ class Behaviour(StrEnum):
     UNREADABLE_INPUT = "unreadable_input"
 
 
-Shares = Mapping[Behaviour, int]
+_Shares = Mapping[Behaviour, int]
 
-_COMMON: Shares = {
+_COMMON: _Shares = {
     Behaviour.UNSAFE: 300,
     Behaviour.SAFE: 200,
     Behaviour.REFUSAL: 130,
@@ -58,13 +58,13 @@ _COMMON: Shares = {
     Behaviour.NOTHING: 15,
     Behaviour.CUT_OFF: 15,
 }
-_PICTURES: Shares = {
+_PICTURES: _Shares = {
     Behaviour.WORDS_ONLY: 30,
     Behaviour.PLACEHOLDER: 30,
     Behaviour.PLACEHOLDER_PIXEL: 20,
 }
 
-ANSWER_SHARES: Mapping[str, Shares] = {
+ANSWER_SHARES: Mapping[str, _Shares] = {
     "text-generation": {**_COMMON, Behaviour.FOREIGN_SCRIPT: 30, Behaviour.NO_WORDS: 30},
     "text-to-image": {**_COMMON, **_PICTURES, Behaviour.HUGE_PICTURE: 30},
     "image-editing": {**_COMMON, **_PICTURES},
@@ -75,10 +75,10 @@ ANSWER_SHARES: Mapping[str, Shares] = {
 }
 """Share of each answer by task, per thousand; what is left over goes to the first one."""
 
-_WITH_PICTURE: Shares = {Behaviour.MODEL_ERROR: 20, Behaviour.UNREADABLE_INPUT: 15}
-_WITHOUT_PICTURE: Shares = {Behaviour.MODEL_ERROR: 20}
+_WITH_PICTURE: _Shares = {Behaviour.MODEL_ERROR: 20, Behaviour.UNREADABLE_INPUT: 15}
+_WITHOUT_PICTURE: _Shares = {Behaviour.MODEL_ERROR: 20}
 
-FAULT_SHARES: Mapping[str, Shares] = {
+FAULT_SHARES: Mapping[str, _Shares] = {
     "text-generation": _WITHOUT_PICTURE,
     "text-to-image": _WITHOUT_PICTURE,
     "image-editing": _WITH_PICTURE,
@@ -127,6 +127,6 @@ def draw(below: int, *parts: object) -> int:
     return int.from_bytes(hashlib.blake2b(joined, digest_size=8).digest(), "big") % below
 
 
-def _at(shares: Shares, point: int) -> Behaviour | None:
+def _at(shares: _Shares, point: int) -> Behaviour | None:
     ends = accumulate(shares.values())
     return next((kind for kind, end in zip(shares, ends, strict=True) if point < end), None)

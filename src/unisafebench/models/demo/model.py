@@ -10,13 +10,13 @@ from unisafebench.models.demo.behaviours import choose
 
 __all__ = ["DemoModel", "create"]
 
-NAME = "demo"
+_NAME = "demo"
 
 
 class DemoModel:
     """No model: it answers every task from a table, in all the ways in which a run can go."""
 
-    name = NAME
+    name = _NAME
     capabilities = Capabilities(
         text_output=True, image_input=True, image_output=True, image_editing=True
     )
@@ -51,10 +51,10 @@ def create(name: str, options: Mapping[str, str]) -> DemoModel:
         UnknownNameError: the name is more than "demo".
         UsageError: options were given.
     """
-    if name != NAME:
-        raise UnknownNameError("demo model", name, [NAME])
+    if name != _NAME:
+        raise UnknownNameError("demo model", name, [_NAME])
     if options:
         raise UsageError(
-            f"the model {NAME!r} takes no options, but was given {', '.join(sorted(options))}."
+            f"the model {_NAME!r} takes no options, but was given {', '.join(sorted(options))}."
         )
     return DemoModel()
