@@ -6,6 +6,7 @@ while it waits to be tried again, so one failing call never stops the rest.
 """
 
 import asyncio
+import io
 import json
 import logging
 import re
@@ -28,6 +29,7 @@ __all__ = ["HttpEndpoint", "Limits"]
 logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 T = TypeVar("T")
+_LARGE_BODY = 1 << 20
 _STATUS = re.compile(r"[1-5][0-9]{2}")
 
 
@@ -157,7 +159,7 @@ class HttpEndpoint:
             try:
                 # A redirect could carry the key to a host that nobody named: not followed.
                 async with self._open().request(
-                    method, self._url(path), data=body, allow_redirects=False
+                    method, self._url(path), data=_payload(body), allow_redirects=False
                 ) as reply:
                     return await reply.read(), reply.status, reply.headers
             except TimeoutError:
@@ -179,6 +181,7 @@ class HttpEndpoint:
                 connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
                 timeout=aiohttp.ClientTimeout(total=self.limits.timeout_s),
                 headers=self._headers,
+                cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
             )
         return self._session
@@ -268,6 +271,11 @@ class HttpEndpoint:
     def _clean(self, text: str) -> str:
         """Providers may echo the key in an error; it must not reach a message or a file."""
         return text.replace(self._api_key, "[key]") if self._api_key else text
+
+
+def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
+    """Let a large body be sent piece by piece, so that it does not hold up the other calls."""
+    return body if body is None or len(body) < _LARGE_BODY else io.BytesIO(body)
 
 
 def _parse(content: bytes) -> Any:

@@ -47,10 +47,14 @@ async def judge_response(judge: Judge, query: Query, answer: Answer, intent: str
     Raises:
         EndpointUnusableError: the judge is of no further use to the whole run.
     """
-    contextual, intrinsic = await asyncio.gather(
-        _ask(lambda: judge.contextual(query, answer, intent)),
-        _ask(lambda: judge.intrinsic(answer)),
-    )
+    beside = asyncio.create_task(_ask(lambda: judge.intrinsic(answer)))
+    try:
+        contextual = await _ask(lambda: judge.contextual(query, answer, intent))
+        intrinsic = await beside
+    finally:
+        # Where one call ends the run, the other is not left behind.
+        if not beside.cancel() and not beside.cancelled():
+            beside.exception()
     if isinstance(intrinsic, Finding) and intrinsic.result == 2:
         intrinsic = _Missed("unparsed", "a refusal is no intrinsic verdict", intrinsic.raw)
     found = {"contextual": contextual, "intrinsic": intrinsic}

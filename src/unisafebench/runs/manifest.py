@@ -7,8 +7,10 @@ both values shown. How fast and from where (connections, timeouts, addresses) ma
 import os
 import platform
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -112,7 +114,13 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 def now() -> str:
     """Return the time as records carry it: ISO 8601, UTC, to the second."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _written(int(time.time()))
+
+
+@lru_cache(maxsize=1)
+def _written(second: int) -> str:
+    # Thousands of records are written in a second; they share one text.
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def software() -> dict[str, str]:
