@@ -8,6 +8,7 @@ import msgspec
 from rich.console import Console
 
 from unisafebench.core.errors import ImageError, UsageError
+from unisafebench.core.keys import KeyIndex
 from unisafebench.media.thumbnails import thumbnail
 from unisafebench.metrics.summary import Summary
 from unisafebench.report.html import write_report
@@ -16,6 +17,7 @@ from unisafebench.report.view import PictureView, ReportData, SampleView
 from unisafebench.report.visible import visible
 from unisafebench.runs.directory import RunDirectory
 from unisafebench.runs.generate import load_pictures
+from unisafebench.runs.judge import index_verdicts
 from unisafebench.runs.manifest import Manifest, now
 from unisafebench.runs.results import Result, common_reasons, results, summary_of, write_summary
 
@@ -70,10 +72,12 @@ def conclude(
     as_json: bool = False,
 ) -> int:
     """Write summary.json and report.html, print the tables, return the exit code."""
-    summary = summary_of(run, manifest, max_unscored=max_unscored)
+    verdicts = index_verdicts(run)
+    summary = summary_of(run, manifest, max_unscored=max_unscored, verdicts=verdicts)
     write_summary(run, manifest, summary)
     notices = _notices(manifest, summary)
-    write_report(run.report, _report(run, manifest, summary, notices))
+    shown = tuple(_views(run, results(run, manifest, most=_SHOWN_SAMPLES, verdicts=verdicts)))
+    write_report(run.report, _report(manifest, summary, notices, shown))
     if as_json:
         click.echo(run.summary.read_text(encoding="utf-8"), nl=False)
     else:
@@ -86,10 +90,12 @@ def conclude(
             notices=notices,
         )
         click.echo(f"\nReport:  {run.report}\nSummary: {run.summary}")
-    return _exit_code(run, summary, gates)
+    return _exit_code(run, summary, gates, verdicts)
 
 
-def _exit_code(run: RunDirectory, summary: Summary, gates: tuple[Gate, ...]) -> int:
+def _exit_code(
+    run: RunDirectory, summary: Summary, gates: tuple[Gate, ...], verdicts: KeyIndex
+) -> int:
     tripped = False
     for gate in gates:
         rate = summary.overall.rates[gate.rate].rate
@@ -101,13 +107,13 @@ def _exit_code(run: RunDirectory, summary: Summary, gates: tuple[Gate, ...]) -> 
         return 1
     overall = summary.overall
     if overall.eligible > overall.n:
-        _explain_unscored(run, summary)
+        _explain_unscored(run, summary, verdicts)
         return 3
     groups = (overall, *summary.tasks.values())
     return 0 if all(group.reportable for group in groups) else 3
 
 
-def _explain_unscored(run: RunDirectory, summary: Summary) -> None:
+def _explain_unscored(run: RunDirectory, summary: Summary, verdicts: KeyIndex) -> None:
     """Say how many responses are unscored, why most of them are, and what to do."""
     overall = summary.overall
     parts = [
@@ -122,7 +128,7 @@ def _explain_unscored(run: RunDirectory, summary: Summary) -> None:
         + (f" Repeat the command to try the {again} again that failed." if again else ""),
         err=True,
     )
-    for outcome, why, count in common_reasons(run):
+    for outcome, why, count in common_reasons(run, verdicts=verdicts):
         click.echo(f"  {count} x {outcome}: {visible(why)}", err=True)
 
 
@@ -147,9 +153,11 @@ def _notices(manifest: Manifest, summary: Summary) -> tuple[str, ...]:
 
 
 def _report(
-    run: RunDirectory, manifest: Manifest, summary: Summary, notices: tuple[str, ...]
+    manifest: Manifest,
+    summary: Summary,
+    notices: tuple[str, ...],
+    shown: tuple[SampleView, ...],
 ) -> ReportData:
-    shown = tuple(_views(run, results(run, manifest, most=_SHOWN_SAMPLES)))
     total = manifest.dataset.samples * manifest.epochs
     judging = manifest.judging
     return ReportData(

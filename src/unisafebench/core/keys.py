@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from unisafebench.core.records import Key
 
-__all__ = ["KeyIndex", "hash_key"]
+__all__ = ["KeyIndex", "hash_key", "hash_parts"]
 
 _MASK = (1 << 64) - 1
 
@@ -22,6 +22,11 @@ _MASK = (1 << 64) - 1
 def hash_key(key: Key) -> int:
     """Return a 64-bit hash of a key, good for the lifetime of the process."""
     return hash(key) & _MASK
+
+
+def hash_parts(task: str, sample_id: str, epoch: int) -> int:
+    """Return `hash_key(Key(task, sample_id, epoch))`, without making the key first."""
+    return hash((task, sample_id, epoch)) & _MASK
 
 
 class KeyIndex:

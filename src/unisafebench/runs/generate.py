@@ -13,8 +13,8 @@ from unisafebench.core.errors import (
     ImageError,
     RunError,
 )
-from unisafebench.core.keys import KeyIndex, hash_key
-from unisafebench.core.records import Key, Response, ResponseStatus, Sample
+from unisafebench.core.keys import KeyIndex, hash_parts
+from unisafebench.core.records import Response, ResponseStatus, Sample
 from unisafebench.core.tasks import TASKS
 from unisafebench.media.pictures import Picture, check_picture
 from unisafebench.models.base import Model, ModelError, Output, Request
@@ -54,7 +54,7 @@ def index_responses(run: RunDirectory, only: Collection[int] | None = None) -> K
 
 
 def _entry(head: ResponseHead) -> tuple[int, int]:
-    return hash_key(Key(head.task, head.sample_id, head.epoch)), int(head.status in RETRIED)
+    return hash_parts(head.task, head.sample_id, head.epoch), int(head.status in RETRIED)
 
 
 def lacking_responses(run: RunDirectory, manifest: Manifest) -> int:
@@ -114,7 +114,7 @@ def _lacking(
     """Yield (sample, epoch, whether it failed before) for each response still to be made."""
     for sample in stored_samples(run, kind):
         for epoch in range(manifest.epochs):
-            found = done.find(hash_key(Key(sample.task, sample.id, epoch)))
+            found = done.find(hash_parts(sample.task, sample.id, epoch))
             if found is None or found[1] == 1:
                 yield sample, epoch, found is not None
 

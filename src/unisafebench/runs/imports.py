@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from unisafebench.core.errors import DataError, RunError
-from unisafebench.core.keys import KeyIndex, hash_key
-from unisafebench.core.records import Key, Response, Sample
+from unisafebench.core.keys import KeyIndex, hash_parts
+from unisafebench.core.records import Response, Sample
 from unisafebench.core.tasks import TASKS, Task
 from unisafebench.datasets.responses import ResponseRow, check_responses, read_responses
 from unisafebench.datasets.samples import check_samples, read_samples
@@ -250,7 +250,7 @@ def _samples_of_rows(rows: Iterator[ResponseRow], epochs: int) -> Iterator[Sampl
         if row.sample is None:
             continue
         if epochs > 1:
-            key_hash = hash_key(Key(row.sample.task, row.sample.id, 0))
+            key_hash = hash_parts(row.sample.task, row.sample.id, 0)
             if key_hash in seen:
                 continue
             seen.add(key_hash)
@@ -282,7 +282,7 @@ def _take_rows(
                 if len(extra) < _LISTED:
                     extra.append(row.sample_id)
                 continue
-            found = done.find(hash_key(Key(task, row.sample_id, row.epoch)))
+            found = done.find(hash_parts(task, row.sample_id, row.epoch))
             if found is not None and found[1] == 0:
                 continue
             response = _response(run, given, manifest, row, task)
@@ -304,8 +304,8 @@ def _tasks_by_id(run: RunDirectory) -> KeyIndex:
     seen_alone = KeyIndex()
     order = list(TASKS)
     for sample in stored_samples(run, SampleHead):
-        index.add(hash_key(Key(sample.task, sample.id, 0)), 0, order.index(sample.task))
-        seen_alone.add(hash_key(Key("", sample.id, 0)), 0, order.index(sample.task))
+        index.add(hash_parts(sample.task, sample.id, 0), 0, order.index(sample.task))
+        seen_alone.add(hash_parts("", sample.id, 0), 0, order.index(sample.task))
     repeated = seen_alone.repeated_hashes()
     for key_hash, state in seen_alone.items():
         index.add(key_hash, 0, _AMBIGUOUS if key_hash in repeated else state)
@@ -313,7 +313,7 @@ def _tasks_by_id(run: RunDirectory) -> KeyIndex:
 
 
 def _task_of(row: ResponseRow, tasks: KeyIndex, given: ForeignResponses) -> str | None:
-    found = tasks.find(hash_key(Key(row.task or "", row.sample_id, 0)))
+    found = tasks.find(hash_parts(row.task or "", row.sample_id, 0))
     if found is None:
         return None
     if found[1] == _AMBIGUOUS:

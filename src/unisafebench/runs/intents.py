@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator
 import msgspec
 
 from unisafebench.core.errors import EndpointError, EndpointUnusableError, ImageError
-from unisafebench.core.keys import KeyIndex, hash_key
-from unisafebench.core.records import Intent, Key, Sample, Usage
+from unisafebench.core.keys import KeyIndex, hash_parts
+from unisafebench.core.records import Intent, Sample, Usage
 from unisafebench.core.tasks import TASKS
 from unisafebench.judging.base import Extractor, Query
 from unisafebench.runs.directory import RunDirectory
@@ -33,7 +33,7 @@ def index_intents(run: RunDirectory, only: Collection[int] | None = None) -> Key
 
 
 def _entry(head: _Head) -> tuple[int, int]:
-    return hash_key(Key(head.task, head.sample_id, 0)), int(head.error is not None)
+    return hash_parts(head.task, head.sample_id, 0), int(head.error is not None)
 
 
 async def extract_intents(
@@ -74,9 +74,9 @@ def _lacking(
     for sample in stored_samples(run, Sample):
         if sample.intent is not None:
             continue
-        found = done.find(hash_key(Key(sample.task, sample.id, 0)))
+        found = done.find(hash_parts(sample.task, sample.id, 0))
         if (found is None or found[1] == 1) and any(
-            responses.find(hash_key(Key(sample.task, sample.id, epoch))) for epoch in range(epochs)
+            responses.find(hash_parts(sample.task, sample.id, epoch)) for epoch in range(epochs)
         ):
             yield sample
 

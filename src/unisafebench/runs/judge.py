@@ -8,8 +8,8 @@ from typing import Generic, NamedTuple, TypeVar
 import msgspec
 
 from unisafebench.core.errors import ImageError
-from unisafebench.core.keys import KeyIndex, hash_key
-from unisafebench.core.records import Intent, Key, Outcome, PictureSeen, Response, Sample, Verdict
+from unisafebench.core.keys import KeyIndex, hash_parts
+from unisafebench.core.records import Intent, Outcome, PictureSeen, Response, Sample, Verdict
 from unisafebench.core.tasks import TASKS
 from unisafebench.judging.base import Answer, Judge, Query
 from unisafebench.judging.decisions import Decision, decide_unasked
@@ -68,7 +68,7 @@ def index_verdicts(run: RunDirectory, only: Collection[int] | None = None) -> Ke
 
 
 def _entry(head: _Head) -> tuple[int, int]:
-    return hash_key(Key(head.task, head.sample_id, head.epoch)), _STATES.get(head.outcome, _FINAL)
+    return hash_parts(head.task, head.sample_id, head.epoch), _STATES.get(head.outcome, _FINAL)
 
 
 def lacking_verdicts(run: RunDirectory, manifest: Manifest) -> int:
@@ -125,7 +125,7 @@ def _lacking(
 ) -> Iterator[_Item[S]]:
     for sample in stored_samples(run, kind):
         for epoch in range(manifest.epochs):
-            key_hash = hash_key(Key(sample.task, sample.id, epoch))
+            key_hash = hash_parts(sample.task, sample.id, epoch)
             response = responses.find(key_hash)
             if response is None:
                 continue
@@ -142,7 +142,7 @@ def _intent(sample: Sample, intents: KeyIndex, written: Records[Intent]) -> Inte
         return Intent(
             sample_id=sample.id, task=sample.task, extractor="data set", text=sample.intent
         )
-    found = intents.find(hash_key(Key(sample.task, sample.id, 0)))
+    found = intents.find(hash_parts(sample.task, sample.id, 0))
     return None if found is None else written[found[0]]
 
 

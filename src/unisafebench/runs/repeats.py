@@ -10,7 +10,7 @@ from array import array
 import msgspec
 import numpy as np
 
-from unisafebench.core.keys import hash_key
+from unisafebench.core.keys import hash_key, hash_parts
 from unisafebench.core.records import Key, Outcome, Response, ResponseStatus, Sample
 from unisafebench.core.tasks import TASKS
 from unisafebench.judging.decisions import placeholder
@@ -54,11 +54,11 @@ def mark_repeated_pictures(run: RunDirectory, judging: JudgingRecord) -> int:
         for position, head in read_journal(run.responses, _Head)
         if (name := _only_picture(head)) in repeated
     ]
-    wanted = {hash_key(Key(key.task, key.sample_id, 0)) for key, _, _ in flagged}
+    wanted = {hash_parts(key.task, key.sample_id, 0) for key, _, _ in flagged}
     samples = {
         key_hash: sample
         for sample in stored_samples(run, Sample)
-        if (key_hash := hash_key(Key(sample.task, sample.id, 0))) in wanted
+        if (key_hash := hash_parts(sample.task, sample.id, 0)) in wanted
     }
     verdicts = index_verdicts(run)
     changed = 0
@@ -72,7 +72,7 @@ def mark_repeated_pictures(run: RunDirectory, judging: JudgingRecord) -> int:
             if found is None or outcomes[found[0]].outcome == "blocked":
                 continue
             response = responses[position]
-            sample = samples[hash_key(Key(key.task, key.sample_id, 0))]
+            sample = samples[hash_parts(key.task, key.sample_id, 0)]
             why = f"placeholder picture (the same for {count} samples)"
             decision = placeholder(judging.blocked_as, why)
             journal.append(verdict_of(decision, sample, response, judging.judge))
@@ -93,8 +93,8 @@ def _repeated(run: RunDirectory) -> dict[str, int]:
     for _, head in read_journal(run.responses, _Head):
         name = _only_picture(head)
         if name is not None:
-            pictures.append(hash_key(Key("", name, 0)))
-            samples.append(hash_key(Key(head.task, head.sample_id, 0)))
+            pictures.append(hash_parts("", name, 0))
+            samples.append(hash_parts(head.task, head.sample_id, 0))
     if not pictures:
         return {}
     pairs = np.unique(np.column_stack([np.array(pictures), np.array(samples)]), axis=0)
@@ -106,5 +106,5 @@ def _repeated(run: RunDirectory) -> dict[str, int]:
     return {
         name: many[key_hash]
         for name in names
-        if name is not None and (key_hash := hash_key(Key("", name, 0))) in many
+        if name is not None and (key_hash := hash_parts("", name, 0)) in many
     }

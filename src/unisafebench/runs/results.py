@@ -1,14 +1,14 @@
 """Reading a run: its summary, and its records joined sample by sample."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 import msgspec
 
 from unisafebench.core.errors import RunError
-from unisafebench.core.keys import hash_key
-from unisafebench.core.records import Intent, Key, Response, Sample, Verdict
+from unisafebench.core.keys import KeyIndex, hash_parts
+from unisafebench.core.records import Intent, Response, Sample, Verdict
 from unisafebench.metrics.counts import Counted, Tally
 from unisafebench.metrics.summary import Summary, summarize
 from unisafebench.runs.directory import RunDirectory
@@ -53,8 +53,17 @@ def existing_run(run: RunDirectory) -> Manifest:
     return manifest
 
 
-def summary_of(run: RunDirectory, manifest: Manifest, *, max_unscored: float) -> Summary:
-    """Count the run's journals afresh; of several verdicts on a response the last one counts."""
+def summary_of(
+    run: RunDirectory,
+    manifest: Manifest,
+    *,
+    max_unscored: float,
+    verdicts: KeyIndex | None = None,
+) -> Summary:
+    """Count the run's journals afresh; of several verdicts on a response the last one counts.
+
+    `verdicts` is the index of the verdicts, where the caller has it already.
+    """
     tally = Tally()
     for sample in stored_samples(run, SampleHead):
         tally.ask(
@@ -64,7 +73,7 @@ def summary_of(run: RunDirectory, manifest: Manifest, *, max_unscored: float) ->
             sample.twin_of is not None,
             manifest.epochs,
         )
-    last = index_verdicts(run).last_positions().tolist()
+    last = (index_verdicts(run) if verdicts is None else verdicts).last_positions().tolist()
     at = 0
     for position, verdict in read_journal(run.verdicts, Counted):
         if at < len(last) and position == last[at]:
@@ -78,10 +87,12 @@ def summary_of(run: RunDirectory, manifest: Manifest, *, max_unscored: float) ->
     )
 
 
-def common_reasons(run: RunDirectory, *, most: int = 3) -> list[tuple[str, str, int]]:
+def common_reasons(
+    run: RunDirectory, *, most: int = 3, verdicts: KeyIndex | None = None
+) -> list[tuple[str, str, int]]:
     """Return (outcome, why, count) of the commonest reasons for which responses are unscored."""
     reasons: Counter[tuple[str, str]] = Counter()
-    last = index_verdicts(run).last_positions().tolist()
+    last = (index_verdicts(run) if verdicts is None else verdicts).last_positions().tolist()
     at = 0
     for position, verdict in read_journal(run.verdicts, _Reason):
         if at < len(last) and position == last[at]:
@@ -111,23 +122,35 @@ def write_summary(run: RunDirectory, manifest: Manifest, summary: Summary) -> No
     write_whole(run.summary, msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
 
 
-def results(run: RunDirectory, manifest: Manifest, *, most: int | None = None) -> Iterator[Result]:
+def results(
+    run: RunDirectory,
+    manifest: Manifest,
+    *,
+    most: int | None = None,
+    verdicts: KeyIndex | None = None,
+) -> Iterator[Result]:
     """Yield what the run knows, response by response, in the order of its samples.
 
     With `most`, only the first so many responses; the rest of the journals is passed over.
+    `verdicts` is the index of the verdicts, where the caller has it already.
     """
     samples = list(islice(stored_samples(run, Sample), most)) if most is not None else None
     only = (
         None
         if samples is None
         else {
-            hash_key(Key(sample.task, sample.id, epoch))
+            hash_parts(sample.task, sample.id, epoch)
             for sample in samples
             for epoch in range(manifest.epochs)
         }
     )
+    indexes = (
+        index_responses(run, only),
+        index_intents(run, only),
+        index_verdicts(run, only) if verdicts is None else verdicts,
+    )
     joined = _joined(
-        run, manifest, stored_samples(run, Sample) if samples is None else samples, only
+        run, manifest, stored_samples(run, Sample) if samples is None else samples, indexes
     )
     yield from joined if most is None else islice(joined, most)
 
@@ -136,23 +159,21 @@ def _joined(
     run: RunDirectory,
     manifest: Manifest,
     samples: Iterable[Sample],
-    only: Collection[int] | None,
+    indexes: tuple[KeyIndex, KeyIndex, KeyIndex],
 ) -> Iterator[Result]:
-    responses = index_responses(run, only)
-    intents = index_intents(run, only)
-    verdicts = index_verdicts(run, only)
+    responses, intents, verdicts = indexes
     with (
         Records(run.responses, Response) as answered,
         Records(run.intents, Intent) as written,
         Records(run.verdicts, Verdict) as decided,
     ):
         for sample in samples:
-            noted = intents.find(hash_key(Key(sample.task, sample.id, 0)))
+            noted = intents.find(hash_parts(sample.task, sample.id, 0))
             intent = sample.intent
             if intent is None and noted is not None:
                 intent = written[noted[0]].text
             for epoch in range(manifest.epochs):
-                key_hash = hash_key(Key(sample.task, sample.id, epoch))
+                key_hash = hash_parts(sample.task, sample.id, epoch)
                 response, verdict = responses.find(key_hash), verdicts.find(key_hash)
                 yield Result(
                     sample=sample,
