@@ -68,7 +68,11 @@ def import_responses(run: RunDirectory, given: ForeignResponses, progress: Progr
     """
     recorded = read_manifest(run)
     settings = _settings(given)
-    if recorded is not None and recorded.model.settings == settings and _same(recorded, given):
+    if (
+        recorded is not None
+        and recorded.model.settings == settings
+        and _same(recorded, given, settings)
+    ):
         manifest = recorded
     else:
         try:
@@ -107,10 +111,12 @@ def _origin(given: ForeignResponses) -> Manifest | None:
     return None if home is None else read_manifest(home)
 
 
-def _same(recorded: Manifest, given: ForeignResponses) -> bool:
-    path = given.path if given.dataset is None else given.dataset[1]
+def _same(recorded: Manifest, given: ForeignResponses, settings: dict[str, Any]) -> bool:
+    file_hash = (
+        settings["responses_sha256"] if given.dataset is None else file_sha256(given.dataset[1])
+    )
     return (
-        recorded.dataset.file_sha256 == file_sha256(path)
+        recorded.dataset.file_sha256 == file_hash
         and not recorded.dataset.missing
         and given.model in (None, recorded.model.name)
         and (given.task is None or recorded.tasks == (given.task.id,))

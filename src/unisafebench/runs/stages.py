@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+from unisafebench.core.tasks import TASKS
 from unisafebench.judging.base import Extractor, Judge
 from unisafebench.runs.directory import RunDirectory
 from unisafebench.runs.generate import index_responses
@@ -54,5 +55,6 @@ def finish_run(run: RunDirectory, manifest: Manifest) -> None:
 
     A run that was killed right after its last verdict has not come to this yet.
     """
-    if manifest.judging is not None:
+    drawn = any(TASKS[task].output == "image" for task in manifest.tasks)
+    if manifest.judging is not None and drawn:
         mark_repeated_pictures(run, manifest.judging)
