@@ -70,7 +70,7 @@ def write_responses(path: Path, count: int, image_kb: int) -> None:
 
 def stage(responses: Path, output: Path, url: str, connections: int, task: str) -> None:
     """Child process: import, judge, print what the verdict stage alone took."""
-    from unisafebench.cli.working import relax_collector  # noqa: PLC0415
+    from unisafebench.cli.main import relax_collector  # noqa: PLC0415
     from unisafebench.core.tasks import TASKS  # noqa: PLC0415
     from unisafebench.endpoints.http import Limits  # noqa: PLC0415
     from unisafebench.endpoints.providers import open_chat  # noqa: PLC0415

@@ -3,6 +3,7 @@
 Commands are imported only when they are called, so that `--help` answers at once.
 """
 
+import gc
 import importlib
 import sys
 from typing import Any
@@ -12,7 +13,7 @@ import click
 from unisafebench import __version__
 from unisafebench.core.errors import UniSafeBenchError
 
-__all__ = ["cli", "main"]
+__all__ = ["cli", "main", "relax_collector"]
 
 # name -> (module, one-line help); aliases are what users of other tools type first.
 _COMMANDS = {
@@ -82,11 +83,21 @@ def cli(ctx: click.Context, debug: bool) -> None:
     ctx.obj = debug
 
 
+def relax_collector() -> None:
+    """Let the garbage collector look less often.
+
+    Every call and every record leaves short-lived objects behind, hardly any in cycles; looking
+    for cycles took a seventh of the time of judging (`benchmarks/judging.py`).
+    """
+    gc.set_threshold(50_000, 20, 100)
+
+
 def main(args: list[str] | None = None) -> Any:
     """Run the command line; the entry point of the console script.
 
     A user's mistake ends in one message on stderr and an exit code, never in a traceback.
     """
+    relax_collector()
     debug = "--debug" in (sys.argv[1:] if args is None else args)
     try:
         code = cli.main(args=args, prog_name="unisafebench", standalone_mode=False)

@@ -1,7 +1,6 @@
 """Running the stages of a run from the command line: lock, signals, probe, and what it says."""
 
 import asyncio
-import gc
 import re
 import shlex
 import signal
@@ -39,7 +38,6 @@ __all__ = [
     "drive",
     "make_responses",
     "noted",
-    "relax_collector",
 ]
 
 
@@ -54,7 +52,6 @@ def drive(work: Coroutine[Any, Any, None], stop: Stop) -> None:
     Raises:
         click.Abort: it was interrupted twice.
     """
-    relax_collector()
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
@@ -76,16 +73,6 @@ def drive(work: Coroutine[Any, Any, None], stop: Stop) -> None:
         asyncio.run(main())
     except asyncio.CancelledError:
         raise click.Abort from None
-
-
-def relax_collector() -> None:
-    """Let the garbage collector look less often, and not at what start-up made.
-
-    Every call leaves short-lived objects behind, hardly any in cycles; looking for cycles took a
-    seventh of the time of judging (`benchmarks/judging.py`).
-    """
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
 
 
 @contextmanager

@@ -3,9 +3,9 @@
 import asyncio
 import time
 from collections.abc import Collection, Iterator
-from typing import TypeVar
 
 import msgspec
+import numpy as np
 
 from unisafebench.core.errors import (
     EndpointError,
@@ -23,7 +23,7 @@ from unisafebench.runs.journal import Journal, index_journal
 from unisafebench.runs.manifest import Manifest, now
 from unisafebench.runs.pipeline import work_through
 from unisafebench.runs.progress import Progress, Stop
-from unisafebench.runs.snapshot import MISSING, SampleHead, stored_samples
+from unisafebench.runs.snapshot import MISSING, asked_keys, stored_samples
 
 __all__ = [
     "RETRIED",
@@ -36,7 +36,6 @@ __all__ = [
 
 RETRIED: tuple[ResponseStatus, ...] = ("model_error", "invalid_input")
 """How responses ended that are made again when the run is taken up."""
-S = TypeVar("S", Sample, SampleHead)
 
 
 class ResponseHead(msgspec.Struct, frozen=True):
@@ -59,7 +58,11 @@ def _entry(head: ResponseHead) -> tuple[int, int]:
 
 def lacking_responses(run: RunDirectory, manifest: Manifest) -> int:
     """Return how many responses are still to be made."""
-    return sum(1 for _ in _lacking(SampleHead, run, manifest, index_responses(run)))
+    return _count_lacking(run, manifest, index_responses(run))
+
+
+def _count_lacking(run: RunDirectory, manifest: Manifest, done: KeyIndex) -> int:
+    return int(np.count_nonzero(done.states_of(asked_keys(run, manifest.epochs)) != 0))
 
 
 async def generate(
@@ -77,7 +80,7 @@ async def generate(
         EndpointUnusableError: the model's endpoint is of no further use; what is done is kept.
     """
     done = index_responses(run)
-    todo = sum(1 for _ in _lacking(SampleHead, run, manifest, done))
+    todo = _count_lacking(run, manifest, done)
     asked = manifest.dataset.samples * manifest.epochs
     progress.begin("responses", asked, asked - todo)
     with Journal(run.responses, progress.note) as journal:
@@ -90,7 +93,7 @@ async def generate(
                 journal.append(response)
             progress.advance(response.status)
 
-        await work_through(_lacking(Sample, run, manifest, done), work, width=width, stop=stop)
+        await work_through(_lacking(run, manifest, done), work, width=width, stop=stop)
     progress.end()
 
 
@@ -109,10 +112,10 @@ def load_pictures(run: RunDirectory, names: tuple[str, ...]) -> tuple[Picture, .
 
 
 def _lacking(
-    kind: type[S], run: RunDirectory, manifest: Manifest, done: KeyIndex
-) -> Iterator[tuple[S, int, bool]]:
+    run: RunDirectory, manifest: Manifest, done: KeyIndex
+) -> Iterator[tuple[Sample, int, bool]]:
     """Yield (sample, epoch, whether it failed before) for each response still to be made."""
-    for sample in stored_samples(run, kind):
+    for sample in stored_samples(run, Sample):
         for epoch in range(manifest.epochs):
             found = done.find(hash_parts(sample.task, sample.id, epoch))
             if found is None or found[1] == 1:

@@ -3,9 +3,10 @@
 import asyncio
 import hashlib
 from collections.abc import Collection, Iterator
-from typing import Generic, NamedTuple, TypeVar
+from typing import NamedTuple
 
 import msgspec
+import numpy as np
 
 from unisafebench.core.errors import ImageError
 from unisafebench.core.keys import KeyIndex, hash_parts
@@ -22,14 +23,12 @@ from unisafebench.runs.journal import Journal, Records, index_journal
 from unisafebench.runs.manifest import JudgingRecord, Manifest, now
 from unisafebench.runs.pipeline import work_through
 from unisafebench.runs.progress import Progress, Stop
-from unisafebench.runs.snapshot import SampleHead, stored_samples
+from unisafebench.runs.snapshot import asked_keys, stored_samples
 
 __all__ = ["index_verdicts", "judge_responses", "lacking_verdicts", "verdict_of"]
 
-S = TypeVar("S", Sample, SampleHead)
-
 # What an earlier verdict of a key means when the run is taken up again.
-_FINAL, _AGAIN, _UNTIL_NEW_RESPONSE = 0, 1, 2
+_ABSENT, _FINAL, _AGAIN, _UNTIL_NEW_RESPONSE = -1, 0, 1, 2
 _STATES: dict[Outcome, int] = {
     "judge_error": _AGAIN,
     "model_error": _UNTIL_NEW_RESPONSE,
@@ -54,8 +53,8 @@ class _Bench(msgspec.Struct, frozen=True):
     """One version for all of the judge's prompt files together."""
 
 
-class _Item(NamedTuple, Generic[S]):
-    sample: S
+class _Item(NamedTuple):
+    sample: Sample
     epoch: int
     position: int
     """Where the response stands in its journal."""
@@ -73,8 +72,21 @@ def _entry(head: _Head) -> tuple[int, int]:
 
 def lacking_verdicts(run: RunDirectory, manifest: Manifest) -> int:
     """Return how many verdicts are still to be made on the responses of the run."""
-    responses, done = index_responses(run), index_verdicts(run)
-    return sum(1 for _ in _lacking(SampleHead, run, manifest, responses, done))
+    return _count_lacking(run, manifest, index_responses(run), index_verdicts(run))
+
+
+def _count_lacking(
+    run: RunDirectory, manifest: Manifest, responses: KeyIndex, done: KeyIndex
+) -> int:
+    """Count what `_lacking` yields, all at once."""
+    keys = asked_keys(run, manifest.epochs)
+    response, verdict = responses.states_of(keys), done.states_of(keys)
+    wanted = (
+        (verdict == _ABSENT)
+        | (verdict == _AGAIN)
+        | ((verdict == _UNTIL_NEW_RESPONSE) & (response == 0))
+    )
+    return int(np.count_nonzero((response != _ABSENT) & wanted))
 
 
 async def judge_responses(
@@ -97,7 +109,7 @@ async def judge_responses(
     intents = index_intents(run)
     done = index_verdicts(run)
     bench = _Bench(run, judging, judge, _version(judge))
-    todo = sum(1 for _ in _lacking(SampleHead, run, manifest, responses, done))
+    todo = _count_lacking(run, manifest, responses, done)
     progress.begin("verdicts", len(responses), len(responses) - todo)
     with (
         Journal(run.verdicts, progress.note) as journal,
@@ -105,7 +117,7 @@ async def judge_responses(
         Records(run.intents, Intent) as written,
     ):
 
-        async def work(item: _Item[Sample]) -> None:
+        async def work(item: _Item) -> None:
             response = answered[item.position]
             intent = _intent(item.sample, intents, written)
             verdict = await _verdict(bench, item.sample, response, intent)
@@ -114,16 +126,15 @@ async def judge_responses(
                 journal.append(verdict)
             progress.advance(verdict.outcome)
 
-        await work_through(
-            _lacking(Sample, run, manifest, responses, done), work, width=width, stop=stop
-        )
+        await work_through(_lacking(run, manifest, responses, done), work, width=width, stop=stop)
     progress.end()
 
 
 def _lacking(
-    kind: type[S], run: RunDirectory, manifest: Manifest, responses: KeyIndex, done: KeyIndex
-) -> Iterator[_Item[S]]:
-    for sample in stored_samples(run, kind):
+    run: RunDirectory, manifest: Manifest, responses: KeyIndex, done: KeyIndex
+) -> Iterator[_Item]:
+    """Yield the responses whose verdict is still to be made."""
+    for sample in stored_samples(run, Sample):
         for epoch in range(manifest.epochs):
             key_hash = hash_parts(sample.task, sample.id, epoch)
             response = responses.find(key_hash)

@@ -6,6 +6,7 @@ machine, and read years later, without the data set it came from.
 
 import hashlib
 import os
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from unisafebench.core.errors import DataError, ImageError
+from unisafebench.core.keys import hash_parts
 from unisafebench.core.records import Sample
 from unisafebench.datasets.samples import check_samples, read_samples
 from unisafebench.media.store import ImageStore
@@ -23,6 +25,7 @@ __all__ = [
     "MISSING",
     "SampleHead",
     "Snapshot",
+    "asked_keys",
     "commit_samples",
     "drop_samples",
     "file_sha256",
@@ -167,6 +170,18 @@ def stored_samples(run: RunDirectory, kind: type[S]) -> Iterator[S]:
     """Yield the samples of a run in the order of its data set, whole or only their heads."""
     for _, sample in read_journal(run.samples, kind):
         yield sample
+
+
+def asked_keys(run: RunDirectory, epochs: int) -> "array[int]":
+    """Return the hash of each response that the run asks for, in the order of its samples."""
+    return array(
+        "Q",
+        (
+            hash_parts(sample.task, sample.id, epoch)
+            for sample in stored_samples(run, SampleHead)
+            for epoch in range(epochs)
+        ),
+    )
 
 
 def take_pictures(

@@ -1,5 +1,7 @@
 """The index of keys behaves as a dictionary from key to last record would."""
 
+from array import array
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -88,3 +90,13 @@ def test_keys_that_differ_in_one_part_have_different_hashes() -> None:
     assert len(hashes) == len(keys)
     assert all(0 <= value < 2**64 for value in hashes)
     assert hash_key(Key("text-generation", "1", 0)) in hashes
+
+
+@given(_ADDED, st.lists(_HASHES | st.integers(0, 2**64 - 1), max_size=30))
+def test_states_of_many_keys_are_those_of_each(
+    added: list[tuple[int, int, int]], asked: list[int]
+) -> None:
+    """Asked for many keys at once, the index says what it says of each; -1 for an absent one."""
+    index, model = _filled(added)
+    expected = [model[key][1] if key in model else -1 for key in asked]
+    assert index.states_of(array("Q", asked)).tolist() == expected
