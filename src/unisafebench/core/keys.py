@@ -39,78 +39,77 @@ class KeyIndex:
         self._hashes = array("Q")
         self._positions = array("q")
         self._states = array("B")
-        self._sorted: tuple[array[int], array[int], array[int]] | None = None
+        self._is_sorted = True
+        self._repeated: list[tuple[int, int]] = []
 
     def __len__(self) -> int:
-        return len(self._sort()[0])
+        self._sort()
+        return len(self._hashes)
 
     def add(self, key_hash: int, position: int, state: int = 0) -> None:
         """Note a record; a later one of the same key replaces it. `state` is 0..255."""
         self._hashes.append(key_hash)
         self._positions.append(position)
         self._states.append(state)
-        self._sorted = None
+        self._is_sorted = False
 
     def find(self, key_hash: int) -> tuple[int, int] | None:
         """Return (position, state) of the last record with this key, or None."""
-        hashes, positions, states = self._sort()
-        at = bisect_left(hashes, key_hash)
-        if at == len(hashes) or hashes[at] != key_hash:
+        self._sort()
+        # On plain arrays bisect takes half the time of numpy's search for a single key.
+        at = bisect_left(self._hashes, key_hash)
+        if at == len(self._hashes) or self._hashes[at] != key_hash:
             return None
-        return positions[at], states[at]
+        return self._positions[at], self._states[at]
 
     def states_of(self, key_hashes: "array[int]") -> npt.NDArray[np.int16]:
         """Return the state of each key's last record, -1 for a key that has none.
 
         For many keys at once this takes a tenth of the time of as many calls of `find`.
         """
-        hashes, _, states = self._sort()
+        self._sort()
         asked = np.array(key_hashes, dtype=np.uint64)
-        if not len(hashes):
+        if not len(self._hashes):
             return np.full(len(asked), -1, dtype=np.int16)
-        known = np.array(hashes, dtype=np.uint64)
+        known = np.array(self._hashes, dtype=np.uint64)
         at = np.minimum(np.searchsorted(known, asked), len(known) - 1)
-        found = np.array(states, dtype=np.int16)[at]
+        found = np.array(self._states, dtype=np.int16)[at]
         return np.where(known[at] == asked, found, np.int16(-1))
 
     def items(self) -> Iterator[tuple[int, int]]:
         """Yield (key hash, state) of each key's last record."""
-        hashes, _, states = self._sort()
-        yield from zip(hashes, states, strict=True)
+        self._sort()
+        yield from zip(self._hashes, self._states, strict=True)
 
     def last_positions(self) -> npt.NDArray[np.int64]:
         """Return the positions of the last record of each key, in ascending order."""
-        return np.sort(np.array(self._sort()[1], dtype=np.int64))
+        self._sort()
+        return np.sort(np.array(self._positions, dtype=np.int64))
 
     def repeated(self) -> list[int]:
         """Return the positions of records whose key an earlier record has already."""
-        return [self._positions[at] for at in self._repeats()]
+        self._sort()
+        return [position for _, position in self._repeated]
 
     def repeated_hashes(self) -> set[int]:
         """Return the hashes of keys that more than one record has."""
-        return {self._hashes[at] for at in self._repeats()}
+        self._sort()
+        return {key_hash for key_hash, _ in self._repeated}
 
-    def _repeats(self) -> list[int]:
-        """Return, in the order of adding, which records repeat a key."""
-        # A copy: an array that is being viewed could not grow any more.
+    def _sort(self) -> None:
+        """Sort by hash, keep the last record of each key, note those that repeated one."""
+        if self._is_sorted:
+            return
+        # Copies: an array that is being viewed by numpy could not grow any more.
         hashes = np.array(self._hashes, dtype=np.uint64)
         order = np.argsort(hashes, kind="stable")
-        again = np.flatnonzero(hashes[order][1:] == hashes[order][:-1]) + 1
-        return sorted(int(order[at]) for at in again)
-
-    def _sort(self) -> tuple["array[int]", "array[int]", "array[int]"]:
-        # Sorted by numpy, searched as plain arrays: bisect on these takes half the time of
-        # numpy's search for a single key.
-        if self._sorted is None:
-            hashes = np.array(self._hashes, dtype=np.uint64)
-            order = np.argsort(hashes, kind="stable")
-            hashes = hashes[order]
-            # Of equal hashes the stable order puts the latest last: keep that one.
-            last = np.append(hashes[1:] != hashes[:-1], [True] * bool(len(hashes))).astype(bool)
-            keep = order[last]
-            self._sorted = (
-                array("Q", hashes[last].tobytes()),
-                array("q", np.array(self._positions, dtype=np.int64)[keep].tobytes()),
-                array("B", np.array(self._states, dtype=np.uint8)[keep].tobytes()),
-            )
-        return self._sorted
+        ascending = hashes[order]
+        same = ascending[1:] == ascending[:-1]
+        for at in sorted(order[1:][same].tolist()):
+            self._repeated.append((self._hashes[at], self._positions[at]))
+        # Of equal hashes the stable order puts the latest last: keep that one.
+        keep = order[np.append(~same, True)]
+        self._hashes = array("Q", hashes[keep].tobytes())
+        self._positions = array("q", np.array(self._positions, dtype=np.int64)[keep].tobytes())
+        self._states = array("B", np.array(self._states, dtype=np.uint8)[keep].tobytes())
+        self._is_sorted = True
