@@ -32,19 +32,24 @@ def _others(outcomes: Counter[str]) -> str:
     return ", ".join(rare)
 
 
+def _new_progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description:<10}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[others]}", style="yellow"),
+        console=console,
+    )
+
+
 class Bars:
     """A bar for each stage, with rate, odd outcomes and the time that is left."""
 
     def __init__(self, console: Console) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description:<10}"),
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[others]}", style="yellow"),
-            console=console,
-        )
+        self._console = console
+        self._progress = _new_progress(console)
         self._stage: TaskID | None = None
         self._outcomes: Counter[str] = Counter()
         self._made = 0
@@ -54,6 +59,8 @@ class Bars:
         """Show a new bar."""
         self._outcomes.clear()
         self._made, self._started = 0, time.monotonic()
+        # One display for each stage: a display that is started again repeats its earlier bars.
+        self._progress = _new_progress(self._console)
         self._progress.start()
         self._stage = self._progress.add_task(
             stage, total=total, completed=done, rate="", others=""
@@ -105,9 +112,11 @@ class Lines:
             self._say(self._line())
 
     def end(self) -> None:
-        """Print how the stage ended, if anything was done in it."""
+        """Print how the stage ended, if anything was done in it; said once, however often asked."""
         if self._made:
             self._say(self._line())
+            self._done += self._made
+            self._made = 0
 
     def note(self, message: str) -> None:
         """Print a message; messages are printed even when quiet."""

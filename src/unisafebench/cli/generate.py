@@ -50,6 +50,7 @@ def command(ctx: click.Context, /, **given: object) -> None:
                     stop=stop,
                 )
             finally:
+                display.end()
                 await model.aclose()
 
         with noted(run):

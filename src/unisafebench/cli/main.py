@@ -110,7 +110,10 @@ def main(args: list[str] | None = None) -> Any:
     except UniSafeBenchError as error:
         if debug:
             raise
-        click.echo(f"Error: {error}", err=True)
+        from unisafebench.report.visible import visible  # noqa: PLC0415 -- only on an error
+
+        # The message may quote an endpoint, which could send terminal commands.
+        click.echo(f"Error: {visible(str(error))}", err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # Whoever read our output (head, less) has gone; that is no failure.

@@ -145,9 +145,10 @@ def carry_out(
                         stop=stop,
                     )
             except EndpointUnusableError as error:
-                display.end()
                 failures.append(error)
         finally:
+            # However it ends, the terminal gets its cursor back.
+            display.end()
             if model is not None:
                 await model.aclose()
             await parties.aclose()
