@@ -76,6 +76,20 @@ def test_unreachable_endpoint_stops_before_the_start(command: Command, tmp_path:
     assert "Is the server running" in ended.err
 
 
+@pytest.mark.parametrize("status", [429, 502])
+def test_endpoint_that_is_down_from_the_start(
+    command: Command, tmp_path: Path, status: int
+) -> None:
+    """Overloaded or down is nobody's mistake: exit code 3, and not one verdict."""
+    responses(tmp_path, 3)
+    with LoopbackServer(lambda _: error(status, f"Error code: {status}")) as server:
+        ended = judged(command, server.url)
+    assert ended.code == 3
+    assert "nothing was started" in ended.err
+    assert str(status) in ended.err
+    assert verdicts(tmp_path / "run") == []
+
+
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 400, 404])
 def test_endpoint_that_begins_to_fail(command: Command, tmp_path: Path, status: int) -> None:
     """From some call on everything fails: no further verdict, exit code 3, never a refusal."""

@@ -117,6 +117,7 @@ def carry_out(
 
     Raises:
         PreflightError: the judge is not fit to judge this run; nothing was spent.
+        EndpointError: the judge is overloaded or down; nothing was started.
     """
     failures: list[EndpointUnusableError] = []
 
@@ -186,9 +187,11 @@ async def _probe(manifest: Manifest, parties: Parties, display: Bars | Lines) ->
     try:
         report = await parties.probe(manifest.tasks)
     except EndpointError as error:
-        raise PreflightError(
-            f"The judge cannot be used, so nothing was started. {error}"
-        ) from error
+        message = f"The judge cannot be used, so nothing was started. {error}"
+        if error.status is not None and (error.status == 429 or error.status >= 500):
+            # The endpoint is overloaded or down: nothing that the user wrote is wrong.
+            raise EndpointError(message, status=error.status) from error
+        raise PreflightError(message) from error
     for wrong in report.wrong:
         display.note(f"Warning: the judge is wrong on a known example: {wrong}")
     return report
