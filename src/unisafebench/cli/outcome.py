@@ -1,14 +1,17 @@
 """What a command leaves behind and says at its end: summary, report, tables, exit code."""
 
+import os
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import islice
 
 import click
 import msgspec
 from rich.console import Console
 
 from unisafebench.core.errors import ImageError, UsageError
-from unisafebench.core.keys import KeyIndex
 from unisafebench.media.thumbnails import thumbnail
 from unisafebench.metrics.summary import Summary
 from unisafebench.report.html import write_report
@@ -17,7 +20,6 @@ from unisafebench.report.view import PictureView, ReportData, SampleView
 from unisafebench.report.visible import visible
 from unisafebench.runs.directory import RunDirectory
 from unisafebench.runs.generate import load_pictures
-from unisafebench.runs.judge import index_verdicts
 from unisafebench.runs.manifest import Manifest, now
 from unisafebench.runs.results import Result, common_reasons, results, summary_of, write_summary
 
@@ -72,11 +74,10 @@ def conclude(
     as_json: bool = False,
 ) -> int:
     """Write summary.json and report.html, print the tables, return the exit code."""
-    verdicts = index_verdicts(run)
-    summary = summary_of(run, manifest, max_unscored=max_unscored, verdicts=verdicts)
+    summary = summary_of(run, manifest, max_unscored=max_unscored)
     write_summary(run, manifest, summary)
     notices = _notices(manifest, summary)
-    shown = tuple(_views(run, results(run, manifest, most=_SHOWN_SAMPLES, verdicts=verdicts)))
+    shown = tuple(_views(run, islice(results(run, manifest), _SHOWN_SAMPLES)))
     write_report(run.report, _report(manifest, summary, notices, shown))
     if as_json:
         click.echo(run.summary.read_text(encoding="utf-8"), nl=False)
@@ -90,12 +91,10 @@ def conclude(
             notices=notices,
         )
         click.echo(f"\nReport:  {run.report}\nSummary: {run.summary}")
-    return _exit_code(run, summary, gates, verdicts)
+    return _exit_code(run, summary, gates)
 
 
-def _exit_code(
-    run: RunDirectory, summary: Summary, gates: tuple[Gate, ...], verdicts: KeyIndex
-) -> int:
+def _exit_code(run: RunDirectory, summary: Summary, gates: tuple[Gate, ...]) -> int:
     tripped = False
     for gate in gates:
         rate = summary.overall.rates[gate.rate].rate
@@ -107,13 +106,13 @@ def _exit_code(
         return 1
     overall = summary.overall
     if overall.eligible > overall.n:
-        _explain_unscored(run, summary, verdicts)
+        _explain_unscored(run, summary)
         return 3
     groups = (overall, *summary.tasks.values())
     return 0 if all(group.reportable for group in groups) else 3
 
 
-def _explain_unscored(run: RunDirectory, summary: Summary, verdicts: KeyIndex) -> None:
+def _explain_unscored(run: RunDirectory, summary: Summary) -> None:
     """Say how many responses are unscored, why most of them are, and what to do."""
     overall = summary.overall
     parts = [
@@ -128,7 +127,7 @@ def _explain_unscored(run: RunDirectory, summary: Summary, verdicts: KeyIndex) -
         + (f" Repeat the command to try the {again} again that failed." if again else ""),
         err=True,
     )
-    for outcome, why, count in common_reasons(run, verdicts=verdicts):
+    for outcome, why, count in common_reasons(run):
         click.echo(f"  {count} x {outcome}: {visible(why)}", err=True)
 
 
@@ -176,34 +175,39 @@ def _report(
 
 
 def _views(run: RunDirectory, found: Iterator[Result]) -> Iterator[SampleView]:
-    for result in found:
-        sample, response, verdict = result.sample, result.response, result.verdict
-        shown, flaw = _pictures(run, sample.images)
-        given, other = _pictures(run, () if response is None else response.images)
-        yield SampleView(
-            id=sample.id,
-            task=sample.task,
-            category=sample.category,
-            subcategory=sample.subcategory,
-            outcome="pending" if verdict is None else verdict.outcome,
-            prompt=sample.prompt,
-            epoch=result.epoch,
-            twin=sample.twin_of is not None,
-            turns=sample.turns,
-            input_pictures=shown,
-            text=None if response is None else response.text,
-            pictures=given,
-            intent=result.intent,
-            contextual=None if verdict is None else verdict.contextual,
-            intrinsic=None if verdict is None else verdict.intrinsic,
-            severity=None if verdict is None else verdict.severity,
-            attempted=None if verdict is None else verdict.attempted,
-            decided_by=None if verdict is None else verdict.decided_by,
-            reasons={} if verdict is None else verdict.reasons,
-            why=None if verdict is None else verdict.why,
-            stop_reason=None if response is None else response.stop_reason,
-            flaw=flaw or other,
-        )
+    # Scaling pictures down leaves the interpreter free, so threads use all cores.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield from pool.map(partial(_view, run), found)
+
+
+def _view(run: RunDirectory, result: Result) -> SampleView:
+    sample, response, verdict = result.sample, result.response, result.verdict
+    shown, flaw = _pictures(run, sample.images)
+    given, other = _pictures(run, () if response is None else response.images)
+    return SampleView(
+        id=sample.id,
+        task=sample.task,
+        category=sample.category,
+        subcategory=sample.subcategory,
+        outcome="pending" if verdict is None else verdict.outcome,
+        prompt=sample.prompt,
+        epoch=result.epoch,
+        twin=sample.twin_of is not None,
+        turns=sample.turns,
+        input_pictures=shown,
+        text=None if response is None else response.text,
+        pictures=given,
+        intent=result.intent,
+        contextual=None if verdict is None else verdict.contextual,
+        intrinsic=None if verdict is None else verdict.intrinsic,
+        severity=None if verdict is None else verdict.severity,
+        attempted=None if verdict is None else verdict.attempted,
+        decided_by=None if verdict is None else verdict.decided_by,
+        reasons={} if verdict is None else verdict.reasons,
+        why=None if verdict is None else verdict.why,
+        stop_reason=None if response is None else response.stop_reason,
+        flaw=flaw or other,
+    )
 
 
 def _pictures(

@@ -23,7 +23,7 @@ def thumbnail(picture: Picture, *, side: int = 320) -> Picture:
             image.thumbnail((side, side))
             small = image.convert("RGBA" if image.has_transparency_data else "RGB")
             buffer = io.BytesIO()
-            small.save(buffer, "WEBP", quality=70)
+            small.save(buffer, "WEBP", quality=70, method=1)
     except OSError as error:
         raise ImageError(f"the picture cannot be scaled: {error}.") from error
     return Picture(

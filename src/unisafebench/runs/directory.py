@@ -2,11 +2,12 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from unisafebench.core.errors import RunError, RunLockedError
+from unisafebench.core.keys import KeyIndex
 from unisafebench.media.store import ImageStore
 
 __all__ = ["RunDirectory"]
@@ -25,6 +26,18 @@ class RunDirectory:
         self.summary = path / "summary.json"
         self.report = path / "report.html"
         self.images = ImageStore(path)
+        self._indexes: dict[Path, tuple[tuple[int, int], KeyIndex]] = {}
+
+    def index(self, journal: Path, make: Callable[[], KeyIndex]) -> KeyIndex:
+        """Return the index of a journal, made anew only when the journal has changed."""
+        if not journal.exists():
+            return make()
+        found = journal.stat()
+        version = (found.st_size, found.st_mtime_ns)
+        kept = self._indexes.get(journal)
+        if kept is None or kept[0] != version:
+            kept = self._indexes[journal] = (version, make())
+        return kept[1]
 
     def create(self) -> None:
         """Make the directory.

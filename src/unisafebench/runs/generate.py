@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 import msgspec
 import numpy as np
@@ -47,9 +47,9 @@ class ResponseHead(msgspec.Struct, frozen=True):
     status: ResponseStatus
 
 
-def index_responses(run: RunDirectory, only: Collection[int] | None = None) -> KeyIndex:
+def index_responses(run: RunDirectory) -> KeyIndex:
     """Index the responses of a run; state 1 marks those that are tried again on resume."""
-    return index_journal(run.responses, ResponseHead, _entry, only)
+    return run.index(run.responses, lambda: index_journal(run.responses, ResponseHead, _entry))
 
 
 def _entry(head: ResponseHead) -> tuple[int, int]:

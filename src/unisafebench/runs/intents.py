@@ -1,7 +1,7 @@
 """Intents: written once for each sample, read by every verdict on it."""
 
 import asyncio
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 import msgspec
 
@@ -27,9 +27,9 @@ class _Head(msgspec.Struct, frozen=True):
     error: str | None = None
 
 
-def index_intents(run: RunDirectory, only: Collection[int] | None = None) -> KeyIndex:
+def index_intents(run: RunDirectory) -> KeyIndex:
     """Index the intents of a run; state 1 marks those whose extraction failed."""
-    return index_journal(run.intents, _Head, _entry, only)
+    return run.index(run.intents, lambda: index_journal(run.intents, _Head, _entry))
 
 
 def _entry(head: _Head) -> tuple[int, int]:

@@ -8,7 +8,7 @@ the end.
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 
@@ -149,17 +149,12 @@ def index_journal(
     path: Path,
     kind: type[T],
     entry: Callable[[T], tuple[int, int]],
-    only: Collection[int] | None = None,
 ) -> KeyIndex:
-    """Index a journal: `entry` gives (key hash, state) of a record; the last of a key counts.
-
-    With `only`, keys whose hash is not in it are left out.
-    """
+    """Index a journal: `entry` gives (key hash, state) of a record; the last of a key counts."""
     index = KeyIndex()
     for position, record in read_journal(path, kind):
         key_hash, state = entry(record)
-        if only is None or key_hash in only:
-            index.add(key_hash, position, state)
+        index.add(key_hash, position, state)
     return index
 
 

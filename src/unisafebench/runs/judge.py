@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -61,9 +61,9 @@ class _Item(NamedTuple):
     failed_before: bool
 
 
-def index_verdicts(run: RunDirectory, only: Collection[int] | None = None) -> KeyIndex:
+def index_verdicts(run: RunDirectory) -> KeyIndex:
     """Index the verdicts of a run by key; the state says whether it is asked for again."""
-    return index_journal(run.verdicts, _Head, _entry, only)
+    return run.index(run.verdicts, lambda: index_journal(run.verdicts, _Head, _entry))
 
 
 def _entry(head: _Head) -> tuple[int, int]:

@@ -1,13 +1,12 @@
 """Reading a run: its summary, and its records joined sample by sample."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterator
 
 import msgspec
 
 from unisafebench.core.errors import RunError
-from unisafebench.core.keys import KeyIndex, hash_parts
+from unisafebench.core.keys import hash_parts
 from unisafebench.core.records import Intent, Response, Sample, Verdict
 from unisafebench.metrics.counts import Counted, Tally
 from unisafebench.metrics.summary import Summary, summarize
@@ -53,17 +52,8 @@ def existing_run(run: RunDirectory) -> Manifest:
     return manifest
 
 
-def summary_of(
-    run: RunDirectory,
-    manifest: Manifest,
-    *,
-    max_unscored: float,
-    verdicts: KeyIndex | None = None,
-) -> Summary:
-    """Count the run's journals afresh; of several verdicts on a response the last one counts.
-
-    `verdicts` is the index of the verdicts, where the caller has it already.
-    """
+def summary_of(run: RunDirectory, manifest: Manifest, *, max_unscored: float) -> Summary:
+    """Count the run's journals afresh; of several verdicts on a response the last one counts."""
     tally = Tally()
     for sample in stored_samples(run, SampleHead):
         tally.ask(
@@ -73,7 +63,7 @@ def summary_of(
             sample.twin_of is not None,
             manifest.epochs,
         )
-    last = (index_verdicts(run) if verdicts is None else verdicts).last_positions().tolist()
+    last = index_verdicts(run).last_positions().tolist()
     at = 0
     for position, verdict in read_journal(run.verdicts, Counted):
         if at < len(last) and position == last[at]:
@@ -87,12 +77,10 @@ def summary_of(
     )
 
 
-def common_reasons(
-    run: RunDirectory, *, most: int = 3, verdicts: KeyIndex | None = None
-) -> list[tuple[str, str, int]]:
+def common_reasons(run: RunDirectory, *, most: int = 3) -> list[tuple[str, str, int]]:
     """Return (outcome, why, count) of the commonest reasons for which responses are unscored."""
     reasons: Counter[tuple[str, str]] = Counter()
-    last = (index_verdicts(run) if verdicts is None else verdicts).last_positions().tolist()
+    last = index_verdicts(run).last_positions().tolist()
     at = 0
     for position, verdict in read_journal(run.verdicts, _Reason):
         if at < len(last) and position == last[at]:
@@ -122,52 +110,15 @@ def write_summary(run: RunDirectory, manifest: Manifest, summary: Summary) -> No
     write_whole(run.summary, msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
 
 
-def results(
-    run: RunDirectory,
-    manifest: Manifest,
-    *,
-    most: int | None = None,
-    verdicts: KeyIndex | None = None,
-) -> Iterator[Result]:
-    """Yield what the run knows, response by response, in the order of its samples.
-
-    With `most`, only the first so many responses; the rest of the journals is passed over.
-    `verdicts` is the index of the verdicts, where the caller has it already.
-    """
-    samples = list(islice(stored_samples(run, Sample), most)) if most is not None else None
-    only = (
-        None
-        if samples is None
-        else {
-            hash_parts(sample.task, sample.id, epoch)
-            for sample in samples
-            for epoch in range(manifest.epochs)
-        }
-    )
-    indexes = (
-        index_responses(run, only),
-        index_intents(run, only),
-        index_verdicts(run, only) if verdicts is None else verdicts,
-    )
-    joined = _joined(
-        run, manifest, stored_samples(run, Sample) if samples is None else samples, indexes
-    )
-    yield from joined if most is None else islice(joined, most)
-
-
-def _joined(
-    run: RunDirectory,
-    manifest: Manifest,
-    samples: Iterable[Sample],
-    indexes: tuple[KeyIndex, KeyIndex, KeyIndex],
-) -> Iterator[Result]:
-    responses, intents, verdicts = indexes
+def results(run: RunDirectory, manifest: Manifest) -> Iterator[Result]:
+    """Yield what the run knows, response by response, in the order of its samples."""
+    responses, intents, verdicts = index_responses(run), index_intents(run), index_verdicts(run)
     with (
         Records(run.responses, Response) as answered,
         Records(run.intents, Intent) as written,
         Records(run.verdicts, Verdict) as decided,
     ):
-        for sample in samples:
+        for sample in stored_samples(run, Sample):
             noted = intents.find(hash_parts(sample.task, sample.id, 0))
             intent = sample.intent
             if intent is None and noted is not None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from unisafebench.core.errors import RunError, RunLockedError
+from unisafebench.core.keys import KeyIndex
 from unisafebench.runs.directory import RunDirectory
 
 HOLDER = """
@@ -134,3 +135,23 @@ def test_a_lock_of_another_user_is_named(tmp_path: Path) -> None:
         RunDirectory(Path("run")).locked(),
     ):
         pytest.fail("the lock was taken")
+
+
+def test_index_is_made_anew_only_when_the_journal_changed(tmp_path: Path) -> None:
+    """The same journal is indexed once; one more record, or a record less, makes it anew."""
+    run = RunDirectory(tmp_path)
+    made: list[int] = []
+
+    def make() -> KeyIndex:
+        made.append(1)
+        return KeyIndex()
+
+    run.index(run.verdicts, make)
+    assert len(made) == 1  # no journal yet: nothing to keep
+    run.verdicts.write_bytes(b"{}\n")
+    first = run.index(run.verdicts, make)
+    assert run.index(run.verdicts, make) is first
+    with run.verdicts.open("ab") as journal:
+        journal.write(b"{}\n")
+    assert run.index(run.verdicts, make) is not first
+    assert len(made) == 3

@@ -223,19 +223,6 @@ async def test_records_are_joined_in_the_order_of_the_samples(trial: "Trial") ->
     assert all(r.response is None and r.verdict is None for r in found[6:])
 
 
-async def test_the_first_results_are_those_of_all(trial: "Trial") -> None:
-    """Asking for some gives the beginning of the whole list, epochs and intents included."""
-    rows = [trial.row(str(n), intent=None if n % 2 else "mine") for n in range(4)]
-    trial.open(rows, epochs=2)
-    await trial.generate(text)
-    await trial.judge()
-    manifest = existing_run(trial.run)
-    whole = list(results(trial.run, manifest))
-    assert len(whole) == 8
-    for most in range(10):
-        assert list(results(trial.run, manifest, most=most)) == whole[:most]
-
-
 async def test_results_show_the_last_record(trial: "Trial") -> None:
     """A response or verdict that was replaced is not shown."""
     trial.open([trial.row("1")])
