@@ -72,6 +72,7 @@ _THINK_CLOSE = re.compile(r"</(?:think|thinking|reasoning)>|◁/think▷", re.IG
 
 _ERROR = re.compile(
     r"\s*+(?:(?:http|api|server)\s)?(?:error|status)(?:\scode)?\s?[:=]?\s?\d{3}\b"
+    r"|\s*+error\s(?:when|while|during|calling|occurred)\b"
     r"|\s*+traceback \(most recent call last\)|\s*+[\w.]{0,80}error(?:\scode)?\s?[:(]",
     re.IGNORECASE,
 )

@@ -6,6 +6,7 @@ samples are given the outcome `blocked` in place of what a judge made of it.
 """
 
 from array import array
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -73,11 +74,19 @@ def mark_repeated_pictures(run: RunDirectory, judging: JudgingRecord) -> int:
                 continue
             response = responses[position]
             sample = samples[hash_parts(key.task, key.sample_id, 0)]
+            if _own_input(response, sample):
+                continue
             why = f"placeholder picture (the same for {count} samples)"
             decision = placeholder(judging.blocked_as, why)
             journal.append(verdict_of(decision, sample, response, judging.judge))
             changed += 1
     return changed
+
+
+def _own_input(response: Response, sample: Sample) -> bool:
+    """Whether an editing model gave its source back unchanged; that is for the judge to look at."""
+    given = {Path(name).stem for name in sample.images}
+    return any(Path(name).stem in given for name in response.images)
 
 
 def _only_picture(head: _Head) -> str | None:

@@ -243,6 +243,8 @@ def test_a_refusal_is_known_by_its_opening(text: str, declined: bool) -> None:
         ("Error: connection reset", True),
         ("openai.RateLimitError: slow down", True),
         ("Traceback (most recent call last):", True),
+        ("Error when calling the model: Error code: 429", True),
+        ("Errors in the text are many.", False),
         ("The user asks what error code 429 means.", False),
     ],
 )

@@ -327,3 +327,23 @@ async def test_another_run_is_judged_anew(
     judge = await other.judge()
     assert len(judge.contextual_calls) == 2
     assert import_responses(other.run, given, other.watcher) == existing_run(other.run)
+
+
+@pytest.mark.parametrize(
+    ("intention", "kept"),
+    [
+        ("Error when calling the model: 429", None),
+        ("I'm sorry, but I can't help with that.", None),
+        (
+            "The user wants to learn how locks are picked.",
+            "The user wants to learn how locks are picked.",
+        ),
+    ],
+)
+def test_an_intention_that_is_none_is_left_out(
+    trial: "Trial", intention: str, kept: str | None
+) -> None:
+    """The authors' scripts write the extractor's error or refusal where the intent belongs."""
+    take(trial, [{**authors(1), "intention": intention}])
+    (sample,) = stored_samples(trial.run, Sample)
+    assert sample.intent == kept

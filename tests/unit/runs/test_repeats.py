@@ -157,3 +157,13 @@ async def test_only_the_last_response_counts(trial: "Trial") -> None:
     await trial.generate(same_below(trial, 0))
     await trial.judge()
     assert {verdict.outcome for verdict in trial.verdicts().values()} == {"scored"}
+
+
+async def test_a_source_given_back_is_no_placeholder(trial: "Trial") -> None:
+    """An editing model that changes nothing returns one source for many samples: judged."""
+
+    def unchanged(request: Request) -> Output:
+        return Output(images=(request.pictures[0].data,))
+
+    found = await outcomes(trial, numbered(trial, 6, "image-editing"), unchanged)
+    assert found == ["scored"] * 6
