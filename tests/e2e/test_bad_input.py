@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import Command, summary_of, write_rows
+from commands import Command, start, summary_of, write_rows
 from PIL import Image
 
 GOOD = {"id": "a", "task": "text-generation", "category": "Politics", "prompt": "A question?"}
@@ -156,3 +156,16 @@ def test_help_starts_no_heavy_import(command: Command) -> None:
     assert ended.code == 0
     for name in ("run", "generate", "judge", "report", "models", "tasks"):
         assert f"\n  {name} " in ended.out
+
+
+def test_reader_that_goes_away(tmp_path: Path) -> None:
+    """A closed pipe (| head) is no gate that tripped, and leaves no traceback."""
+    process = start(tmp_path, "tasks")
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    err = process.stderr.read()
+    process.stderr.close()
+    # The reader may also have been too slow to be missed.
+    assert process.wait(timeout=60) in (0, 141)
+    assert "Traceback" not in err

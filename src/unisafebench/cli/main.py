@@ -5,6 +5,7 @@ Commands are imported only when they are called, so that `--help` answers at onc
 
 import gc
 import importlib
+import signal
 import sys
 from typing import Any
 
@@ -115,8 +116,8 @@ def main(args: list[str] | None = None) -> Any:
         # The message may quote an endpoint, which could send terminal commands.
         click.echo(f"Error: {visible(str(error))}", err=True)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # Whoever read our output (head, less) has gone; that is no failure.
-        sys.stderr.close()
-        sys.exit(0)
+    except SystemExit:
+        # click ends so when whoever read our output (head, less) has gone. Its own code, 1, would
+        # say that a gate tripped; this is the one that a shell shows for a closed pipe.
+        sys.exit(128 + signal.SIGPIPE)
     sys.exit(code if isinstance(code, int) else 0)

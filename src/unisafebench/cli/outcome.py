@@ -128,6 +128,8 @@ def _explain_unscored(run: RunDirectory, summary: Summary) -> None:
         err=True,
     )
     for outcome, why, count in common_reasons(run):
+        if outcome == "blocked" and summary.blocked_as == "separate":
+            continue
         click.echo(f"  {count} x {outcome}: {visible(why)}", err=True)
 
 
