@@ -5,7 +5,7 @@ from pathlib import Path
 
 from unisafebench.core.errors import UnknownNameError
 
-__all__ = ["BUILT_IN", "resolve_dataset"]
+__all__ = ["BUILT_IN", "resolve_dataset", "shown_path"]
 
 BUILT_IN = ("starter",)
 """Names of the data sets in the package."""
@@ -25,3 +25,12 @@ def resolve_dataset(name: str) -> tuple[str, Path]:
     if not path.exists() and "/" not in name and "." not in name:
         raise UnknownNameError("data set", name, BUILT_IN)
     return path.stem, path
+
+
+def shown_path(path: Path) -> str:
+    """Return a data set's path as it is recorded; one of the package's own names no directory.
+
+    Where the package is installed tells nothing about the data, and may tell who runs it.
+    """
+    home = Path(str(files("unisafebench.datasets")))
+    return f"built in: {path.parent.name}" if path.is_relative_to(home) else str(path)

@@ -10,6 +10,7 @@ from unisafebench.core.errors import DataError, RunError
 from unisafebench.core.keys import KeyIndex, hash_parts
 from unisafebench.core.records import Response, Sample
 from unisafebench.core.tasks import TASKS, Task
+from unisafebench.datasets.builtin import shown_path
 from unisafebench.datasets.responses import ResponseRow, check_responses, read_responses
 from unisafebench.datasets.samples import check_samples, read_samples
 from unisafebench.judging.parsing import declines, is_error_text
@@ -154,7 +155,7 @@ def _survey(run: RunDirectory, given: ForeignResponses, settings: dict[str, Any]
         software=software(),
         dataset=DatasetRecord(
             name=name if origin is None else origin.dataset.name,
-            path=str(path),
+            path=shown_path(path),
             fingerprint=taken.fingerprint,
             file_sha256=file_sha256(path),
             samples=taken.samples,

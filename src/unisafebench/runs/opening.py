@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 
 from unisafebench.core.records import Sample
+from unisafebench.datasets.builtin import shown_path
 from unisafebench.runs.directory import RunDirectory
 from unisafebench.runs.manifest import (
     DatasetRecord,
@@ -123,7 +124,7 @@ def _take_dataset(run: RunDirectory, asked: Asked, file_hash: str) -> DatasetRec
     )
     return DatasetRecord(
         name=asked.dataset_name,
-        path=str(asked.dataset_path),
+        path=shown_path(asked.dataset_path),
         fingerprint=taken.fingerprint,
         file_sha256=file_hash,
         samples=taken.samples,

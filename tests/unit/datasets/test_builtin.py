@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from unisafebench.core.errors import DataError, UnknownNameError
-from unisafebench.datasets.builtin import BUILT_IN, resolve_dataset
+from unisafebench.datasets.builtin import BUILT_IN, resolve_dataset, shown_path
 from unisafebench.datasets.samples import check_samples
 
 
@@ -55,3 +55,9 @@ def test_a_file_without_a_suffix_is_taken(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine").touch()
     assert resolve_dataset("mine") == ("mine", Path("mine"))
+
+
+def test_the_place_of_installation_is_not_recorded(tmp_path: Path) -> None:
+    """A report can be shared without saying where, and under which user, the package lies."""
+    assert shown_path(resolve_dataset("starter")[1]) == "built in: starter"
+    assert shown_path(tmp_path / "mine.jsonl") == str(tmp_path / "mine.jsonl")
