@@ -5,13 +5,12 @@ from typing import Any
 import msgspec
 
 from unisafebench.core.errors import UsageError
-from unisafebench.core.records import Protocol
+from unisafebench.core.records import BlockedAs, Protocol
 from unisafebench.core.tasks import TASKS
 from unisafebench.endpoints.chat import ChatEndpoint
 from unisafebench.endpoints.http import Limits
 from unisafebench.endpoints.providers import open_chat
 from unisafebench.judging.base import Extractor, Judge
-from unisafebench.judging.decisions import BlockedAs
 from unisafebench.judging.intents import PromptedExtractor
 from unisafebench.judging.probe import ProbeReport, probe_judge
 from unisafebench.judging.prompted import PromptedJudge

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 __all__ = [
+    "BlockedAs",
     "BlockedSide",
     "DecidedBy",
     "Intent",
@@ -37,6 +38,8 @@ Outcome = Literal[
 DecidedBy = Literal["judge", "provider_filter", "no_output", "panel"]
 BlockedSide = Literal["input", "output", "unknown"]
 Protocol = Literal["strict", "paper"]
+BlockedAs = Literal["refusal", "unscored", "separate"]
+"""How a response that the provider blocked enters the rates."""
 
 
 class Key(NamedTuple):

@@ -4,13 +4,11 @@ from typing import Literal
 
 import msgspec
 
-from unisafebench.core.records import BlockedSide, DecidedBy, Outcome, Protocol, Response
+from unisafebench.core.records import BlockedAs, BlockedSide, DecidedBy, Outcome, Protocol, Response
 from unisafebench.core.tasks import Task
 from unisafebench.media.pictures import Picture
 
-__all__ = ["BlockedAs", "Decision", "decide_unasked", "placeholder"]
-
-BlockedAs = Literal["refusal", "unscored", "separate"]
+__all__ = ["Decision", "decide_unasked", "placeholder"]
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,10 +1,10 @@
 """From the counts of a group to its rates, intervals, bounds and coverage."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import msgspec
 
+from unisafebench.core.records import BlockedAs
 from unisafebench.metrics.agreement import Agreement, agreement
 from unisafebench.metrics.counts import JOINT, Counts
 from unisafebench.metrics.intervals import wilson
@@ -12,7 +12,6 @@ from unisafebench.metrics.intervals import wilson
 __all__ = [
     "RATES",
     "Attempted",
-    "BlockedAs",
     "Group",
     "Policy",
     "Proportion",
@@ -23,9 +22,6 @@ __all__ = [
     "rate",
     "standing",
 ]
-
-BlockedAs = Literal["refusal", "unscored", "separate"]
-"""How a response that the provider blocked enters the rates."""
 
 # Indices into the joint counts, 2 * contextual + intrinsic.
 _CELLS: dict[str, tuple[int, ...]] = {

@@ -5,10 +5,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 import msgspec
 
 from unisafebench.core.errors import UsageError
+from unisafebench.core.records import BlockedAs
 from unisafebench.core.tasks import TASKS, find_task
 from unisafebench.core.taxonomy import CATEGORIES, SUBCATEGORIES, category_of
 from unisafebench.metrics.counts import CellKey, Counts, Tally, total
-from unisafebench.metrics.groups import RATES, BlockedAs, Group, Policy, group_of
+from unisafebench.metrics.groups import RATES, Group, Policy, group_of
 from unisafebench.metrics.intervals import CONFIDENCE
 from unisafebench.metrics.twins import Twins, twins_of
 

@@ -2,7 +2,8 @@
 
 from decimal import ROUND_HALF_UP, Decimal
 
-from unisafebench.metrics.groups import BlockedAs, Proportion
+from unisafebench.core.records import BlockedAs
+from unisafebench.metrics.groups import Proportion
 from unisafebench.metrics.summary import Summary
 
 __all__ = [

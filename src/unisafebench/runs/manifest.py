@@ -19,8 +19,7 @@ import msgspec
 
 from unisafebench import __version__
 from unisafebench.core.errors import RunError, RunMismatchError
-from unisafebench.core.records import Protocol
-from unisafebench.judging.decisions import BlockedAs
+from unisafebench.core.records import BlockedAs, Protocol
 from unisafebench.models.base import Capabilities
 from unisafebench.runs.directory import RunDirectory
 
