@@ -188,7 +188,7 @@ async def _probe(manifest: Manifest, parties: Parties, display: Bars | Lines) ->
         report = await parties.probe(manifest.tasks)
     except EndpointError as error:
         message = f"The judge cannot be used, so nothing was started. {error}"
-        if error.status is not None and (error.status == 429 or error.status >= 500):
+        if error.status is not None and (error.status in (200, 429) or error.status >= 500):
             # The endpoint is overloaded or down: nothing that the user wrote is wrong.
             raise EndpointError(message, status=error.status) from error
         raise PreflightError(message) from error

@@ -18,9 +18,12 @@ UniSafeBenchError                 exit code
 Messages are written for users: what happened, where, what to do next. They never hold a key.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
+
+from unisafebench.core.records import Lack
 
 __all__ = [
     "DataError",
@@ -130,7 +133,8 @@ class EndpointError(UniSafeBenchError):
     """A call to an endpoint failed, after its retries where retrying could help.
 
     `status` is the HTTP status (None when no answer came), `code` the provider's own error
-    code, `param` the parameter that it names, `body` the start of what it sent.
+    code, `param` the parameter that it names, `body` the start of what it sent, `details` its
+    error object as it came, `lacks` what it says that the model cannot do.
     """
 
     exit_code = 3
@@ -143,11 +147,15 @@ class EndpointError(UniSafeBenchError):
         code: str | None = None,
         param: str | None = None,
         body: str = "",
+        details: Mapping[str, Any] | None = None,
+        lacks: Lack | None = None,
     ) -> None:
         self.status = status
         self.code = code
         self.param = param
         self.body = body
+        self.details = details or {}
+        self.lacks = lacks
         super().__init__(message)
 
 

@@ -14,6 +14,7 @@ __all__ = [
     "DecidedBy",
     "Intent",
     "Key",
+    "Lack",
     "Outcome",
     "PictureSeen",
     "Protocol",
@@ -37,6 +38,8 @@ Outcome = Literal[
 ]
 DecidedBy = Literal["judge", "provider_filter", "no_output", "panel"]
 BlockedSide = Literal["input", "output", "unknown"]
+Lack = Literal["image_input", "image_output"]
+"""What a provider says that a model cannot do."""
 Protocol = Literal["strict", "paper"]
 BlockedAs = Literal["refusal", "unscored", "separate"]
 """How a response that the provider blocked enters the rates."""
@@ -55,6 +58,14 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     input_tokens: int | None = None
     output_tokens: int | None = None
+
+
+class PictureSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture as it was really sent to a judge or model: hash of the bytes, size in pixels."""
+
+    sha256: str
+    width: int
+    height: int
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -82,6 +93,9 @@ class Response(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `stop_reason` and `error` are the provider's own words. `images` are paths in the run
     directory, named by content hash. `reject_image` is the flag of the authors' files.
+    `served_model` is the model's id as the endpoint returned it, `sent` the parameters that were
+    really sent, `pictures_sent` the input pictures as they were sent, `details` what else the
+    provider said of the call: its request id, who served it, what its filter found.
     """
 
     sample_id: str
@@ -95,6 +109,10 @@ class Response(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     blocked_side: BlockedSide | None = None
     error: str | None = None
     reject_image: bool | None = None
+    served_model: str | None = None
+    sent: dict[str, Any] = {}
+    pictures_sent: tuple[PictureSeen, ...] = ()
+    details: dict[str, Any] = {}
     usage: Usage | None = None
     latency_s: float = 0.0
     created: str = ""
@@ -116,14 +134,6 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: str | None = None
     usage: Usage | None = None
     created: str = ""
-
-
-class PictureSeen(msgspec.Struct, frozen=True, kw_only=True):
-    """A picture as it was really sent to a judge: hash of the bytes, size in pixels."""
-
-    sha256: str
-    width: int
-    height: int
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -5,22 +5,43 @@ model's name: `max_tokens` or `max_completion_tokens`, whether `temperature` may
 form of structured output it has.
 """
 
-from difflib import get_close_matches
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from typing import Any
 
-from unisafebench.core.errors import EndpointError, EndpointUnusableError
+from unisafebench.core.errors import EndpointError
 from unisafebench.core.records import Usage
 from unisafebench.endpoints.base import ChatAnswer, ChatRequest
 from unisafebench.endpoints.http import HttpEndpoint
+from unisafebench.endpoints.learning import Alternative, Body, Learner, without
+from unisafebench.endpoints.openai import OpenAIServer
+from unisafebench.endpoints.replies import Reply
 
-__all__ = ["ChatEndpoint"]
+__all__ = ["LIMIT_RENAMED", "ChatEndpoint", "usage_of"]
 
-_SchemaForm = Literal["json_schema", "json_object", "none"]
-_WEAKER: dict[_SchemaForm, _SchemaForm] = {"json_schema": "json_object", "json_object": "none"}
+LIMIT_RENAMED = Alternative(
+    label="max_completion_tokens",
+    names=("max_tokens",),
+    applies=lambda body: "max_tokens" in body,
+    change=lambda body: {
+        ("max_completion_tokens" if key == "max_tokens" else key): value
+        for key, value in body.items()
+    },
+)
+"""The newer name of the limit, which some models insist on."""
 
-# An error with such words is about this one request, whichever parameters it names besides.
-_OTHER_REASONS = ("content_filter", "content_policy", "too large", "too long", "context length")
+_FORM = ("response_format", "json_schema", "json_object")
+
+
+def _sends_schema(body: Body) -> bool:
+    return bool(body.get("response_format", {}).get("type") == "json_schema")
+
+
+_NO_SCHEMA = Alternative(
+    label="json_object",
+    names=_FORM,
+    applies=_sends_schema,
+    change=lambda body: {**body, "response_format": {"type": "json_object"}},
+)
+_NO_FORM = without("response_format", *_FORM[1:])
 
 
 class ChatEndpoint:
@@ -28,125 +49,54 @@ class ChatEndpoint:
 
     def __init__(self, http: HttpEndpoint, model: str) -> None:
         self.model = model
-        self._http = http
-        self._limit_field = "max_tokens"
-        self._temperature = True
-        self._schema_form: _SchemaForm = "json_schema"
-        # An address without a path is a server's root; nearly all serve the API under /v1.
-        rooted = urlsplit(http.base_url).path not in ("", "/")
-        self._prefixes = [""] if rooted else ["/v1", ""]
+        self._server = OpenAIServer(http, model)
+        self._learner = Learner([LIMIT_RENAMED, without("temperature"), _NO_SCHEMA, _NO_FORM])
 
     @property
     def learned(self) -> dict[str, object]:
         """What was found out about the endpoint: the parameters that are really sent."""
+        learned = self._learner.learned
+        renamed = LIMIT_RENAMED.label in learned
+        form = "json_object" if _NO_SCHEMA.label in learned else "json_schema"
         return {
-            "limit_field": self._limit_field,
-            "temperature": self._temperature,
-            "structured_output": self._schema_form,
-            "path": f"{self._prefixes[0]}/chat/completions",
+            "limit_field": "max_completion_tokens" if renamed else "max_tokens",
+            "temperature": "no temperature" not in learned,
+            "structured_output": "none" if _NO_FORM.label in learned else form,
+            "path": f"{self._server.prefix}/chat/completions",
         }
 
     async def complete(self, request: ChatRequest) -> ChatAnswer:
         """Answer one question; see `Completes.complete`."""
         while True:
-            state = self._state()
+            steps = self._learner.steps
+            body = self._learner.shape(self._body(request))
             try:
-                return await self._http.post(
-                    f"{self._prefixes[0]}/chat/completions", self._body(request), _answer
-                )
-            except EndpointUnusableError as error:
-                if error.status == 404 and self._next_prefix(state, error):
-                    continue
-                if error.status in (400, 404):
-                    raise await self._with_served_models(error) from error
-                raise
+                return await self._server.post("/chat/completions", body, _answer)
             except EndpointError as error:
-                if error.status in (400, 422) and self._adapt(request, error, state):
-                    continue
-                raise
+                if not self._learner.adapt(error, body, steps):
+                    raise
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        await self._server.aclose()
 
-    def _body(self, request: ChatRequest) -> dict[str, Any]:
-        body: dict[str, Any] = {
+    def _body(self, request: ChatRequest) -> Body:
+        body: Body = {
             "model": self.model,
             "messages": request.messages,
-            self._limit_field: request.max_tokens,
+            "max_tokens": request.max_tokens,
+            "temperature": request.temperature,
         }
-        if self._temperature:
-            body["temperature"] = request.temperature
         if request.schema is not None:
-            if self._schema_form == "json_schema":
-                body["response_format"] = {
-                    "type": "json_schema",
-                    "json_schema": {"name": "verdict", "strict": True, "schema": request.schema},
-                }
-            elif self._schema_form == "json_object":
-                body["response_format"] = {"type": "json_object"}
+            body["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {"name": "verdict", "strict": True, "schema": request.schema},
+            }
         return body
 
-    def _state(self) -> tuple[object, ...]:
-        return (self._limit_field, self._temperature, self._schema_form, self._prefixes[0])
 
-    def _adapt(self, request: ChatRequest, error: EndpointError, state: tuple[object, ...]) -> bool:
-        """Drop what the endpoint says it does not take; True when the call is worth repeating."""
-        if state != self._state():
-            return True  # another call in flight has just found it out
-        # Never the body: it may repeat the request, in which every parameter occurs.
-        words = f"{error} {error.code} {error.param}".casefold()
-        if any(reason in words for reason in _OTHER_REASONS):
-            return False
-        if "max_tokens" in words and self._limit_field == "max_tokens":
-            self._limit_field = "max_completion_tokens"
-            return True
-        if "temperature" in words and self._temperature:
-            self._temperature = False
-            return True
-        named = any(word in words for word in ("response_format", "json_schema", "json_object"))
-        if request.schema is not None and named and self._schema_form in _WEAKER:
-            self._schema_form = _WEAKER[self._schema_form]
-            return True
-        return False
-
-    def _next_prefix(self, state: tuple[object, ...], error: EndpointError) -> bool:
-        if state != self._state():
-            return True
-        if len(self._prefixes) == 1 or "model" in f"{error.body}".casefold():
-            return False
-        self._prefixes.pop(0)
-        return True
-
-    async def _with_served_models(self, error: EndpointUnusableError) -> EndpointUnusableError:
-        """Name the models that the endpoint does serve, where it tells."""
-        try:
-            listing = await self._http.get(f"{self._prefixes[0]}/models")
-        except EndpointError:
-            return error
-        entries = listing.get("data")
-        names = [
-            str(entry["id"])
-            for entry in (entries if isinstance(entries, list) else [])
-            if isinstance(entry, dict) and "id" in entry
-        ]
-        if not names or self.model in names:
-            return error
-        near = get_close_matches(self.model, names, n=3, cutoff=0.4)
-        hint = (
-            f"Did you mean {' or '.join(repr(name) for name in near)}?"
-            if near
-            else f"It serves: {', '.join(names[:10])}."
-        )
-        return EndpointUnusableError(
-            f"{self._http.base_url} does not know the model {self.model!r}. {hint}",
-            status=error.status,
-            code=error.code,
-            body=error.body,
-        )
-
-
-def _answer(body: dict[str, Any]) -> ChatAnswer:
+def _answer(reply: Reply) -> ChatAnswer:
+    body = reply.body
     choices = body.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
     message = choice.get("message") if isinstance(choice, dict) else None
@@ -159,7 +109,7 @@ def _answer(body: dict[str, Any]) -> ChatAnswer:
         finish_reason=_word(choice.get("finish_reason")),
         refusal=refusal if isinstance(refusal, str) and refusal else None,
         model=model if isinstance(model, str) else None,
-        usage=_usage(body.get("usage")),
+        usage=usage_of(body.get("usage")),
     )
 
 
@@ -176,7 +126,8 @@ def _word(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _usage(value: Any) -> Usage | None:
+def usage_of(value: Any) -> Usage | None:
+    """Return the token counts of an answer's `usage`, where both are whole numbers."""
     if not isinstance(value, dict):
         return None
     counts = (value.get("prompt_tokens"), value.get("completion_tokens"))

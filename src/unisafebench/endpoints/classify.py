@@ -3,6 +3,7 @@
 A value, not an action: the caller acts on it. Unknown kinds of failure are never retried.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -10,11 +11,40 @@ from typing import Any, Literal
 
 import msgspec
 
+from unisafebench.core.records import Lack
+
 __all__ = ["Failure", "error_of", "failure_of_status", "retry_after_seconds"]
 
 _TRANSIENT = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
 _ACCOUNT = frozenset({401, 402, 403})
 _POLICY_WORDS = ("content_filter", "content_policy", "moderation", "flagged", "refusal")
+# The account is stopped, whatever the status: no key, no credit, or shut out for what was asked.
+_STOPPED_WORDS = (
+    "insufficient_quota",
+    "billing_hard_limit",
+    "billing hard limit",
+    "credit balance",
+    "api_key_invalid",
+    "api key not valid",
+    "temporarily blocked because",
+)
+# How servers say that a model cannot see, or cannot draw (vLLM, vLLM-Omni, llama.cpp, LM Studio,
+# OpenRouter, OpenAI, Gemini). In any case-folded message; picture words come first or last.
+_NO_INPUT = (
+    r"image[ _](?:input|url)[^.]{0,60}not (?:supported|enabled|available)",
+    r"not (?:support|accept)(?:ed)?[^.]{0,30}\bimage(?:s|[ _]input)",
+    r"no endpoints found that support image input",
+    r"image_url is only supported by certain models",
+    r"not a multimodal model",
+    r"at most 0 image",
+)
+_NO_OUTPUT = (
+    r"no endpoints found that support the requested output modalit",
+    r"unsupported output modalit",
+    r"not support[^.]{0,40}(?:response|output) modalit",
+    r"not support[^.]{0,30}image (?:output|generation)",
+    r"image (?:output|generation)[^.]{0,40}not (?:supported|enabled|available)",
+)
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,33 +57,50 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     param: str | None = None
     body: str = ""
     wait_s: float | None = None
+    details: Mapping[str, Any] = {}
+    lacks: Lack | None = None
 
 
 def failure_of_status(status: int, headers: Mapping[str, str], body: str, error: Any) -> Failure:
-    """Classify an HTTP answer that is an error (or a 200 whose body is one)."""
+    """Classify an HTTP answer that is an error, or a good one whose body is an error.
+
+    Some providers send an error with HTTP 200 once the model has begun; a status that they name
+    inside counts, and without one the call is tried again unless it was a matter of policy.
+    """
     code, param, message = error_of(error)
+    if status < 300:
+        status = _status_within(error) or status
     words = f"{code or ''} {message}".casefold()
-    kind: Literal["transient", "call", "endpoint"] = "call"
-    if status in _ACCOUNT:
-        kind = "call" if any(word in words for word in _POLICY_WORDS) else "endpoint"
-    elif (
-        300 <= status < 400
-        or status == 404
-        or (status < 500 and _unknown_model(words))
-        or "insufficient_quota" in words
-    ):
-        kind = "endpoint"
-    elif status in _TRANSIENT:
-        kind = "transient"
+    lacks = _lack(words)
     return Failure(
-        kind=kind,
+        kind="call" if lacks is not None else _kind(status, words),
         message=message or body[:200] or f"HTTP {status} without a body",
         status=status,
         code=code,
         param=param,
         body=body[:2000],
         wait_s=retry_after_seconds(headers, now=datetime.now(UTC)),
+        details=_innermost(error),
+        lacks=lacks,
     )
+
+
+def _kind(status: int, words: str) -> Literal["transient", "call", "endpoint"]:
+    if any(word in words for word in _STOPPED_WORDS):
+        return "endpoint"
+    if status in _ACCOUNT:
+        return "call" if any(word in words for word in _POLICY_WORDS) else "endpoint"
+    if status < 300:
+        return "call" if any(word in words for word in _POLICY_WORDS) else "transient"
+    if 300 <= status < 400 or status == 404 or (status < 500 and _unknown_model(words)):
+        return "endpoint"
+    return "transient" if status in _TRANSIENT else "call"
+
+
+def _lack(words: str) -> Lack | None:
+    if any(re.search(pattern, words) for pattern in _NO_OUTPUT):
+        return "image_output"
+    return "image_input" if any(re.search(pattern, words) for pattern in _NO_INPUT) else None
 
 
 def error_of(error: Any) -> tuple[str | None, str | None, str]:
@@ -64,7 +111,10 @@ def error_of(error: Any) -> tuple[str | None, str | None, str]:
         return None, None, error
     if not isinstance(error, Mapping):
         return None, None, ""
-    code = error.get("code") or error.get("type")
+    # Gemini's code is the HTTP status once more, and its status a word.
+    words = [error.get(field) for field in ("code", "status", "type")]
+    named = [word for word in words if isinstance(word, str) and word]
+    code = named[0] if named else next((word for word in words if word), None)
     message = error.get("message") or error.get("detail") or ""
     param = error.get("param")
     return (
@@ -72,6 +122,21 @@ def error_of(error: Any) -> tuple[str | None, str | None, str]:
         None if param is None else str(param),
         _message_of(message),
     )
+
+
+def _status_within(error: Any) -> int | None:
+    details = _innermost(error)
+    for field in ("code", "status"):
+        value = str(details.get(field))
+        if re.fullmatch(r"[1-5][0-9]{2}", value):
+            return int(value)
+    return None
+
+
+def _innermost(error: Any) -> Mapping[str, Any]:
+    while isinstance(error, Mapping) and isinstance(error.get("error"), Mapping):
+        error = error["error"]
+    return error if isinstance(error, Mapping) else {}
 
 
 def retry_after_seconds(headers: Mapping[str, str], *, now: datetime) -> float | None:

@@ -1,15 +1,11 @@
-"""One endpoint over HTTP: pooled connections, rate limit, retries, circuit breaker.
+"""One endpoint over HTTP: pooled connections, rate limits, retries, circuit breaker.
 
 aiohttp with orjson is used since it was measured at several times the calls per second of the
 providers' own packages. A slot of `max_connections` is held only while a call is on the wire, not
 while it waits to be tried again, so one failing call never stops the rest.
 """
 
-import asyncio
-import io
-import json
 import logging
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -21,7 +17,17 @@ from aiolimiter import AsyncLimiter
 from yarl import URL
 
 from unisafebench.core.errors import EndpointError, EndpointUnusableError
-from unisafebench.endpoints.classify import Failure, error_of, failure_of_status
+from unisafebench.endpoints.classify import Failure, failure_of_status
+from unisafebench.endpoints.concurrency import AdaptiveSlots
+from unisafebench.endpoints.replies import (
+    FormField,
+    Reply,
+    TooLargeError,
+    parse_json,
+    payload,
+    read_limited,
+    request_id,
+)
 
 __all__ = ["HttpEndpoint", "Limits"]
 
@@ -29,8 +35,10 @@ __all__ = ["HttpEndpoint", "Limits"]
 logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 T = TypeVar("T")
-_LARGE_BODY = 1 << 20
-_STATUS = re.compile(r"[1-5][0-9]{2}")
+_Content = bytes | tuple[FormField, ...] | None
+# What an endpoint answers that is asked too much at a time.
+_TOO_MANY = frozenset({429, 503, 529})
+_JSON = {"Content-Type": "application/json"}
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +54,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """A provider that asks for a longer wait ends the call instead."""
     break_after: int = 5
     """So many calls in a row that failed after all their retries stop the endpoint."""
+    longest_answer_bytes: int = 256 * 1024 * 1024
+    """A longer answer is not read to its end; ten pictures of the largest size fit."""
 
 
 class _AttemptFailed(Exception):  # noqa: N818 -- internal signal, mapped before it leaves
@@ -55,19 +65,36 @@ class _AttemptFailed(Exception):  # noqa: N818 -- internal signal, mapped before
 
 
 class HttpEndpoint:
-    """Sends JSON, returns JSON. `calls`, `retries` and `failures` count what happened."""
+    """Sends JSON or forms, returns JSON. `calls`, `retries` and `failures` count what happened.
 
-    def __init__(self, base_url: str, *, api_key: str | None, limits: Limits) -> None:
+    Args:
+        base_url: what stands before all paths.
+        api_key: the key, or None to send none.
+        limits: how hard it may be driven.
+        key_header: the header that carries the key; "Authorization" carries it as a bearer token.
+        headers: sent with every call.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        api_key: str | None,
+        limits: Limits,
+        key_header: str = "Authorization",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self.base_url = base_url.rstrip("/")
         self.limits = limits
         self.calls = 0
         self.retries = 0
         self.failures = 0
-        self._headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        self._headers = {"Accept": "application/json", **(headers or {})}
         if api_key:
-            self._headers["Authorization"] = f"Bearer {api_key}"
+            bearer = key_header == "Authorization"
+            self._headers[key_header] = f"Bearer {api_key}" if bearer else api_key
         self._api_key = api_key
-        self._slots = asyncio.Semaphore(limits.max_connections)
+        self._slots = AdaptiveSlots(limits.max_connections)
         self._limiter = (
             None
             if limits.requests_per_minute is None
@@ -78,8 +105,13 @@ class HttpEndpoint:
         self._failed_in_a_row = 0
         self._broken: EndpointUnusableError | None = None
 
-    async def post(self, path: str, body: dict[str, Any], read: Callable[[dict[str, Any]], T]) -> T:
-        """POST `body` to `path` and return what `read` makes of the JSON object that came back.
+    async def post(
+        self,
+        path: str,
+        body: dict[str, Any] | tuple[FormField, ...],
+        read: Callable[[Reply], T],
+    ) -> T:
+        """POST `body`, as JSON or as a form, and return what `read` makes of the reply.
 
         `read` raises ValueError for an answer that lacks what it must hold; such an answer is
         asked for again, like any other that was cut or garbled on its way.
@@ -88,11 +120,17 @@ class HttpEndpoint:
             EndpointError: this call failed, after its retries where retrying could help.
             EndpointUnusableError: every further call would fail too.
         """
-        return await self._call("POST", path, orjson.dumps(body), read)
+        content = body if isinstance(body, tuple) else orjson.dumps(body)
+        return await self._call("POST", path, content, read)
+
+    @property
+    def width(self) -> int:
+        """How many calls may be open at once now; rate limits lower it, answers raise it."""
+        return self._slots.width
 
     async def get(self, path: str) -> dict[str, Any]:
         """GET `path` and return the JSON object that came back; errors as for `post`."""
-        return await self._call("GET", path, None, dict)
+        return await self._call("GET", path, None, lambda reply: reply.body)
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -100,9 +138,7 @@ class HttpEndpoint:
             await self._session.close()
             self._session = None
 
-    async def _call(
-        self, method: str, path: str, body: bytes | None, read: Callable[[dict[str, Any]], T]
-    ) -> T:
+    async def _call(self, method: str, path: str, body: _Content, read: Callable[[Reply], T]) -> T:
         try:
             try:
                 answer = self._read(await self._attempt(method, path, body), read)
@@ -118,8 +154,8 @@ class HttpEndpoint:
         first: _AttemptFailed,
         method: str,
         path: str,
-        body: bytes | None,
-        read: Callable[[dict[str, Any]], T],
+        body: _Content,
+        read: Callable[[Reply], T],
     ) -> T:
         """Go on after a first attempt that failed. Most calls never come here, nor pay for it."""
         limits = self.limits
@@ -148,26 +184,41 @@ class HttpEndpoint:
         return False if wait > self.limits.longest_retry_after_s else float(wait)
 
     async def _attempt(
-        self, method: str, path: str, body: bytes | None
+        self, method: str, path: str, body: _Content
     ) -> tuple[bytes, int, Mapping[str, str]]:
-        async with self._slots:
+        async with self._slots as slots:
             if self._broken is not None:
                 raise self._broken
             if self._limiter is not None:
                 await self._limiter.acquire()
             self.calls += 1
+            begun = slots.begun
+            headers = _JSON if isinstance(body, bytes) else None
             try:
                 # A redirect could carry the key to a host that nobody named: not followed.
                 async with self._open().request(
-                    method, self._url(path), data=_payload(body), allow_redirects=False
+                    method,
+                    self._url(path),
+                    data=payload(body),
+                    headers=headers,
+                    allow_redirects=False,
                 ) as reply:
-                    return await reply.read(), reply.status, reply.headers
+                    content = await read_limited(reply, self.limits.longest_answer_bytes)
+            except TooLargeError:
+                allowed = f"{self.limits.longest_answer_bytes:,}"
+                message = f"the answer has more than the {allowed} bytes that are read"
+                raise _AttemptFailed(Failure(kind="call", message=message, status=200)) from None
             except TimeoutError:
                 message = f"no answer within {self.limits.timeout_s:g} s"
                 raise _AttemptFailed(Failure(kind="transient", message=message)) from None
             except aiohttp.ClientError as error:
                 message = f"{type(error).__name__}: {error}"
                 raise _AttemptFailed(Failure(kind="transient", message=message)) from error
+            if reply.status in _TOO_MANY:
+                slots.pushed_back(begun)
+            elif reply.status < 300:
+                slots.answered()
+            return content, reply.status, reply.headers
 
     def _url(self, path: str) -> URL:
         url = self._urls.get(path)
@@ -186,24 +237,20 @@ class HttpEndpoint:
             )
         return self._session
 
-    def _read(
-        self, reply: tuple[bytes, int, Mapping[str, str]], read: Callable[[dict[str, Any]], T]
-    ) -> T:
+    def _read(self, reply: tuple[bytes, int, Mapping[str, str]], read: Callable[[Reply], T]) -> T:
         content, status, headers = reply
-        body = _parse(content)
+        body = parse_json(content)
         if status >= 300 or (isinstance(body, dict) and body.get("error")):
-            code = status
-            if status < 300:
-                # Some providers send an error with HTTP 200 once the model has begun.
-                inner = error_of(body)[0]
-                code = int(inner) if inner is not None and _STATUS.fullmatch(inner) else 502
-            raise self._failed(failure_of_status(code, headers, self._text(content), body))
+            text = self._text(content)
+            # Parsed again without the key, which a provider may send back.
+            error = body if self._api_key is None else parse_json(text.encode())
+            raise self._failed(failure_of_status(status, headers, text, error))
         if not isinstance(body, dict):
             start = self._text(content)[:80]
             message = f"the answer is not a JSON object (it starts {start!r})"
             raise self._failed(Failure(kind="transient", message=message, status=status))
         try:
-            return read(body)
+            return read(Reply(body=body, status=status, request_id=request_id(headers)))
         except ValueError as error:
             failure = Failure(kind="transient", message=str(error), status=status)
             raise self._failed(failure) from error
@@ -245,6 +292,8 @@ class HttpEndpoint:
             code=failure.code,
             param=failure.param,
             body=failure.body,
+            details=failure.details,
+            lacks=failure.lacks,
         )
         # After a wrong path or model its list of models can still be asked for.
         if isinstance(error, EndpointUnusableError) and failure.status not in (400, 404):
@@ -271,25 +320,6 @@ class HttpEndpoint:
     def _clean(self, text: str) -> str:
         """Providers may echo the key in an error; it must not reach a message or a file."""
         return text.replace(self._api_key, "[key]") if self._api_key else text
-
-
-def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
-    """Let a large body be sent piece by piece, so that it does not hold up the other calls."""
-    return body if body is None or len(body) < _LARGE_BODY else io.BytesIO(body)
-
-
-def _parse(content: bytes) -> Any:
-    try:
-        return orjson.loads(content)
-    except orjson.JSONDecodeError:
-        pass
-    try:
-        # The standard library takes lone surrogates, which models do produce. No file could hold
-        # them: they become U+FFFD.
-        text = json.dumps(json.loads(content), ensure_ascii=False)
-        return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
-    except (ValueError, RecursionError):
-        return None
 
 
 def _bucket(per_minute: float) -> tuple[float, float]:

@@ -6,16 +6,16 @@ is an answer, not an error.
 """
 
 from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
 from unisafebench.core.errors import UniSafeBenchError
-from unisafebench.core.records import BlockedSide, ResponseStatus, Sample, Usage
+from unisafebench.core.records import BlockedSide, PictureSeen, ResponseStatus, Sample, Usage
 from unisafebench.core.tasks import Task
 from unisafebench.media.pictures import Picture
 
-__all__ = ["Capabilities", "Model", "ModelError", "Output", "Request"]
+__all__ = ["Capabilities", "Model", "ModelError", "Output", "Request", "UnsupportedError"]
 
 
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,12 +58,26 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     blocked_side: BlockedSide | None = None
     error: str | None = None
     usage: Usage | None = None
+    served_model: str | None = None
+    """The model's id as the endpoint returned it."""
+    sent: dict[str, Any] = {}
+    """The parameters that were really sent: neither the prompt nor pictures, never a key."""
+    pictures_sent: tuple[PictureSeen, ...] = ()
+    details: dict[str, Any] = {}
+    """What else the provider said of the call: request id, who served it, what a filter found."""
 
 
 class ModelError(UniSafeBenchError):
     """The model failed on this request; the response is recorded as model_error."""
 
     exit_code = 3
+
+
+class UnsupportedError(ModelError):
+    """The endpoint says that its model cannot do this task at all (it has no vision, ...).
+
+    The rest of the task is then not asked, since every further answer would be the same.
+    """
 
 
 @runtime_checkable
@@ -87,6 +101,7 @@ class Model(Protocol):
 
         Raises:
             ModelError: the model failed on this request.
+            UnsupportedError: it can do no request of this task.
             EndpointError: the endpoint failed, after retries.
         """
 

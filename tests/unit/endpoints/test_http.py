@@ -21,14 +21,15 @@ from loopback import LoopbackServer, error, say
 from unisafebench.core.errors import EndpointError, EndpointUnusableError
 from unisafebench.endpoints.chat import _answer
 from unisafebench.endpoints.http import HttpEndpoint, Limits, _AttemptFailed, _bucket
+from unisafebench.endpoints.replies import Reply
 
 Quick = Callable[..., Limits]
 Script = Callable[..., Any]
 _KEY = "sk-Zq7Rw2Lm9Xt4Bv6Np1"
 
 
-def _text(body: dict[str, Any]) -> str:
-    return _answer(body).text
+def _text(reply: Reply) -> str:
+    return _answer(reply).text
 
 
 async def _ask(http: HttpEndpoint, word: str = "q") -> str:

@@ -56,7 +56,7 @@ def _address(name: str, base_url: str | None = None, **environment: str) -> str:
     chat = open_chat(
         name, role="judge", base_url=base_url, limits=Limits(), environment=environment
     )
-    return chat._http.base_url
+    return chat._server.http.base_url
 
 
 async def test_option_then_environment_then_published_address() -> None:

@@ -1,0 +1,108 @@
+"""What goes over the wire: forms that are sent, replies that are read with a limit and parsed."""
+
+import io
+import json
+from typing import Any
+
+import aiohttp
+import msgspec
+import orjson
+
+__all__ = [
+    "FormField",
+    "Reply",
+    "TooLargeError",
+    "parse_json",
+    "payload",
+    "read_limited",
+    "request_id",
+]
+
+_LARGE_BODY = 1 << 20
+_REQUEST_IDS = ("x-request-id", "request-id", "x-generation-id", "apim-request-id")
+
+
+class FormField(msgspec.Struct, frozen=True, kw_only=True):
+    """One field of a form (multipart/form-data); with a file's name it is a file."""
+
+    name: str
+    value: str | bytes
+    filename: str | None = None
+    content_type: str | None = None
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """A good answer: the JSON object, and the id by which the provider can find the call."""
+
+    body: dict[str, Any]
+    status: int
+    request_id: str | None = None
+
+
+class TooLargeError(Exception):
+    """A body has more bytes than any answer may have."""
+
+
+def request_id(headers: Any) -> str | None:
+    """Return the provider's id of the call, where it gives one."""
+    for name in _REQUEST_IDS:
+        value = headers.get(name)
+        if value:
+            return str(value)[:200]
+    return None
+
+
+def payload(body: bytes | tuple[FormField, ...] | None) -> Any:
+    """Return what is sent for a body; made anew for each attempt, since a form is used up by one.
+
+    A large body is sent piece by piece, so that it does not hold up the other calls.
+    """
+    if isinstance(body, tuple):
+        form = aiohttp.FormData(default_to_multipart=True)
+        for field in body:
+            form.add_field(
+                field.name,
+                field.value,
+                filename=field.filename,
+                content_type=field.content_type,
+            )
+        return form
+    return body if body is None or len(body) < _LARGE_BODY else io.BytesIO(body)
+
+
+async def read_limited(reply: aiohttp.ClientResponse, most: int) -> bytes:
+    """Read a body of at most `most` bytes, counted after decompression.
+
+    Raises:
+        TooLargeError: there is more.
+    """
+    length = reply.content_length
+    if length is not None and length > most:
+        raise TooLargeError
+    if length is not None and "Content-Encoding" not in reply.headers:
+        return await reply.read()
+    parts: list[bytes] = []
+    held = 0
+    async for part in reply.content.iter_any():
+        held += len(part)
+        if held > most:
+            raise TooLargeError
+        parts.append(part)
+    return b"".join(parts)
+
+
+def parse_json(content: bytes) -> Any:
+    """Return what the JSON text means, or None when it is none.
+
+    Lone surrogates, which models do produce and no file could hold, become U+FFFD.
+    """
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        # The standard library takes lone surrogates.
+        text = json.dumps(json.loads(content), ensure_ascii=False)
+        return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+    except (ValueError, RecursionError):
+        return None

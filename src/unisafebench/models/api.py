@@ -1,0 +1,249 @@
+"""What all models behind an API share: ask, learn what the endpoint takes, read, say how it ended.
+
+An adapter adds a `Wire`: how its API is asked and how its answers are read. A model may have two
+routes, one for answers in text and one for pictures, since some are served in two places.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from unisafebench.core.errors import EndpointError, EndpointUnusableError, ImageError
+from unisafebench.core.records import BlockedSide, PictureSeen, ResponseStatus, Usage
+from unisafebench.endpoints.fetching import Fetcher
+from unisafebench.endpoints.learning import Alternative, Body, Learner
+from unisafebench.endpoints.replies import FormField, Reply
+from unisafebench.media.fitting import fit_picture
+from unisafebench.media.pictures import Picture
+from unisafebench.models.base import (
+    Capabilities,
+    ModelError,
+    Output,
+    Request,
+    UnsupportedError,
+)
+
+__all__ = ["ApiModel", "Call", "Found", "Posts", "Route", "Wire"]
+
+T = TypeVar("T")
+_PICTURE_TROUBLE = ("format", "decod", "process", "unsupported", "invalid", "corrupt", "mime")
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One request: a path of the API and what is posted to it."""
+
+    path: str
+    body: Body | tuple[FormField, ...]
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """What an answer holds. `pictures` are bytes, or addresses from which they are fetched."""
+
+    text: str | None = None
+    pictures: tuple[bytes | str, ...] = ()
+    status: ResponseStatus = "completed"
+    stop_reason: str | None = None
+    blocked_side: BlockedSide | None = None
+    error: str | None = None
+    usage: Usage | None = None
+    served_model: str | None = None
+    details: dict[str, Any] = {}
+
+
+class Wire(Protocol):
+    """How one API is asked for one kind of output, and how its answers are read."""
+
+    @property
+    def content(self) -> frozenset[str]:
+        """The top fields of a body that hold the sample; all others are parameters."""
+
+    @property
+    def accepts(self) -> frozenset[str]:
+        """MIME types of pictures that the API documents as taken."""
+
+    def call(self, request: Request, pictures: Sequence[Picture]) -> Call:
+        """Return what is sent for a request, `pictures` being of types that it accepts."""
+
+    def read(self, reply: Reply) -> Found:
+        """Return what a good answer holds.
+
+        Raises:
+            ValueError: it is no answer of this API, or says that the call failed; it is asked
+                for again.
+            EndpointUnusableError: it says that the account is shut.
+        """
+
+    def ended(self, error: EndpointError) -> Found | None:
+        """Return the block that an error means; None when it is a failure and no block."""
+
+
+class Posts(Protocol):
+    """Where calls go: `HttpEndpoint` or `OpenAIServer`."""
+
+    async def post(
+        self,
+        path: str,
+        body: dict[str, Any] | tuple[FormField, ...],
+        read: Callable[[Reply], T],
+    ) -> T:
+        """Send a call and return what `read` makes of the reply."""
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+
+
+class Route:
+    """A wire and the server behind it, with what has been learned of it."""
+
+    def __init__(self, server: Posts, wire: Wire, alternatives: Sequence[Alternative] = ()) -> None:
+        self.server = server
+        self.wire = wire
+        self.learner = Learner(alternatives)
+
+    async def ask(self, request: Request, pictures: Sequence[Picture]) -> tuple[Found, Body]:
+        """Put a request to the server; return what came back and the parameters really sent.
+
+        Raises:
+            EndpointError: the call failed, and not because of a filter.
+        """
+        call = self.wire.call(request, pictures)
+        while True:
+            steps = self.learner.steps
+            body = self.learner.shape(call.body) if isinstance(call.body, dict) else call.body
+            try:
+                found = await self.server.post(call.path, body, self.wire.read)
+            except EndpointUnusableError:
+                raise
+            except EndpointError as error:
+                blocked = self.wire.ended(error)
+                if blocked is None:
+                    sent = body if isinstance(body, dict) else {}
+                    if self.learner.adapt(error, sent, steps):
+                        continue
+                    raise
+                found = blocked
+            return found, _parameters(body, self.wire.content)
+
+
+class ApiModel:
+    """A model behind one or two routes.
+
+    Args:
+        name: the model's name as the user wrote it.
+        capabilities: what it takes and gives.
+        settings: what shapes its answers, for the manifest.
+        text: the route for answers in text; None when it gives none.
+        image: the route for pictures; None when it draws none.
+        fetcher: fetches pictures that come as addresses.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        capabilities: Capabilities,
+        settings: Mapping[str, object],
+        text: Route | None,
+        image: Route | None,
+        fetcher: Fetcher,
+    ) -> None:
+        self.name = name
+        self.capabilities = capabilities
+        self.settings = settings
+        self._text = text
+        self._image = image
+        self._fetcher = fetcher
+
+    @property
+    def learned(self) -> dict[str, object]:
+        """What was found out about the endpoint: the parameters that it does not take."""
+        routes = {"text": self._text, "image": self._image}
+        return {kind: route.learner.learned for kind, route in routes.items() if route is not None}
+
+    async def generate(self, request: Request) -> Output:
+        """Answer one sample; see `Model.generate`."""
+        route = self._image if request.task.output == "image" else self._text
+        if route is None:
+            raise UnsupportedError(f"{self.name} gives no {request.task.output}.")
+        pictures = await _fitted(request.pictures, route.wire.accepts, plain=False)
+        try:
+            try:
+                found, sent = await route.ask(request, pictures)
+            except EndpointError as error:
+                plain = await self._plainer(error, request, pictures, route)
+                if plain is None:
+                    raise
+                pictures = plain
+                found, sent = await route.ask(request, pictures)
+        except EndpointError as error:
+            if error.lacks is None or isinstance(error, EndpointUnusableError):
+                raise
+            lacking = "takes no pictures" if error.lacks == "image_input" else "draws no pictures"
+            raise UnsupportedError(f"{self.name} {lacking}: {error}") from error
+        images = [await self._bytes_of(picture) for picture in found.pictures]
+        return Output(
+            text=found.text,
+            images=tuple(images),
+            status=found.status,
+            stop_reason=found.stop_reason,
+            blocked_side=found.blocked_side,
+            error=found.error,
+            usage=found.usage,
+            served_model=found.served_model,
+            sent=sent,
+            pictures_sent=tuple(_seen(picture) for picture in pictures),
+            details=found.details,
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        for route in (self._text, self._image):
+            if route is not None:
+                await route.server.aclose()
+        await self._fetcher.aclose()
+
+    async def _plainer(
+        self, error: EndpointError, request: Request, sent: Sequence[Picture], route: Route
+    ) -> tuple[Picture, ...] | None:
+        """Return plainer pictures when the endpoint could not read those it got; else None."""
+        words = f"{error}".casefold()
+        trouble = "image" in words and any(word in words for word in _PICTURE_TROUBLE)
+        if error.status not in (400, 415, 422) or error.lacks is not None or not trouble:
+            return None
+        plain = await _fitted(request.pictures, route.wire.accepts, plain=True)
+        return plain if [p.sha256 for p in plain] != [p.sha256 for p in sent] else None
+
+    async def _bytes_of(self, picture: bytes | str) -> bytes:
+        if isinstance(picture, bytes):
+            return picture
+        return await self._fetcher.fetch(picture)
+
+
+async def _fitted(
+    pictures: Iterable[Picture], accepts: frozenset[str], *, plain: bool
+) -> tuple[Picture, ...]:
+    """Return the pictures in a form that the API takes; most are already."""
+
+    def fit() -> tuple[Picture, ...]:
+        return tuple(fit_picture(picture, accepts=accepts, plain=plain) for picture in pictures)
+
+    try:
+        return await asyncio.to_thread(fit)
+    except ImageError as error:
+        raise ModelError(f"an input picture cannot be converted: {error}") from error
+
+
+def _parameters(body: Body | tuple[FormField, ...], content: frozenset[str]) -> dict[str, Any]:
+    if isinstance(body, dict):
+        return {name: value for name, value in body.items() if name not in content}
+    return {
+        field.name: field.value
+        for field in body
+        if isinstance(field.value, str) and field.name not in content
+    }
+
+
+def _seen(picture: Picture) -> PictureSeen:
+    return PictureSeen(sha256=picture.sha256, width=picture.width, height=picture.height)
