@@ -6,7 +6,6 @@ from unisafebench.cli import options
 from unisafebench.cli.display import open_display
 from unisafebench.cli.run import asked_of
 from unisafebench.cli.working import default_directory, drive, make_responses, noted
-from unisafebench.models.registry import resolve
 from unisafebench.runs.directory import RunDirectory
 from unisafebench.runs.generate import lacking_responses
 from unisafebench.runs.opening import open_run
@@ -29,9 +28,8 @@ def command(ctx: click.Context, /, **given: object) -> None:
     "unisafebench judge DIRECTORY". Repeating the command resumes it.
     """
     values = options.Values(given)
-    model = resolve(values.model, options.key_values(values.model_option))
+    model = values.open_model()
     asked = asked_of(values, model)
-    values.limits()
     display = open_display(quiet=values.quiet)
     run = RunDirectory(values.output or default_directory(asked.model.name, asked.dataset_name))
     stop = Stop()

@@ -7,10 +7,14 @@ from typing import Any, TypeVar
 import click
 
 from unisafebench.cli.parties import JudgeChoice
-from unisafebench.core.errors import UsageError
+from unisafebench.cli.plan import Prices, parse_price
+from unisafebench.core.errors import UnknownNameError, UsageError
 from unisafebench.core.tasks import TASKS, find_task
+from unisafebench.core.taxonomy import CATEGORIES, SUBCATEGORIES, find_category, find_subcategory
 from unisafebench.endpoints.http import Limits
 from unisafebench.models.base import Model
+from unisafebench.models.options import Options
+from unisafebench.models.registry import resolve
 from unisafebench.runs.manifest import ModelRecord
 
 __all__ = [
@@ -24,7 +28,9 @@ __all__ = [
     "model_options",
     "model_record",
     "output_options",
+    "price_options",
     "quiet_option",
+    "subcategories",
     "task_ids",
 ]
 
@@ -48,6 +54,7 @@ model_options = _all(
         show_default=True,
         help="Model to test, as provider/name; 'demo' is a stand-in that is no model.",
     ),
+    click.option("--model-base-url", default=None, help="Address of the model's endpoint."),
     click.option(
         "-M",
         "--model-option",
@@ -81,7 +88,21 @@ dataset_options = _all(
         help="Only these tasks; repeatable, or separated by commas.",
     ),
     click.option(
+        "-c",
+        "--categories",
+        multiple=True,
+        metavar="CATEGORY",
+        help="Only these categories or subcategories; repeatable, or separated by commas.",
+    ),
+    click.option(
         "--limit", type=click.IntRange(1), default=None, help="At most so many samples of a task."
+    ),
+    click.option(
+        "--shuffle",
+        type=int,
+        default=None,
+        metavar="SEED",
+        help="Ask in random order; with --limit, of a random choice. The same for the same seed.",
     ),
     click.option(
         "--allow-outside",
@@ -120,6 +141,19 @@ judge_options = _all(
         show_default=True,
         help="How a provider's block enters the rates.",
     ),
+)
+
+price_options = _all(
+    *(
+        click.option(
+            f"--{party}-price",
+            default=None,
+            metavar="IN/OUT",
+            help=f"US$ for a million tokens of the {party}, for --dry-run"
+            + ("; IN/OUT/PICTURE adds one picture made." if party == "model" else "."),
+        )
+        for party in ("model", "judge", "extractor")
+    )
 )
 
 endpoint_options = _all(
@@ -187,6 +221,26 @@ def task_ids(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(task for task in TASKS if not wanted or task in wanted)
 
 
+def subcategories(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the subcategories that the user named, in the order of the tables; () if none.
+
+    A category stands for all its subcategories.
+
+    Raises:
+        UnknownNameError: there is no such category or subcategory.
+    """
+    wanted: set[str] = set()
+    for name in (part.strip() for given in names for part in given.split(",") if part.strip()):
+        try:
+            wanted.update(CATEGORIES[find_category(name)])
+        except UnknownNameError:
+            try:
+                wanted.add(find_subcategory(name))
+            except UnknownNameError:
+                raise UnknownNameError("category", name, [*CATEGORIES, *SUBCATEGORIES]) from None
+    return tuple(name for name in SUBCATEGORIES if name in wanted)
+
+
 def key_values(pairs: tuple[str, ...]) -> dict[str, str]:
     """Return `KEY=VALUE` arguments as a mapping.
 
@@ -221,6 +275,17 @@ class Values:
         except KeyError:
             raise AttributeError(name) from None
 
+    def open_model(self) -> Model:
+        """Make the model that the options name; nothing is sent yet.
+
+        Raises:
+            UsageError: its name or an option is unusable.
+        """
+        options = key_values(self.model_option)
+        if self.model_base_url is not None:
+            options["base_url"] = self.model_base_url
+        return resolve(self.model, Options(options, limits=self.limits()))
+
     def supported_tasks(self, model: Model) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Split the tasks asked for into those the model can do and those it cannot.
 
@@ -245,6 +310,18 @@ class Values:
             protocol=self.protocol,
             blocked_as=self.blocked_as,
             limits=self.limits(),
+        )
+
+    def prices(self) -> Prices:
+        """Return what the parties cost, as far as the user said it.
+
+        Raises:
+            UsageError: a price is not of its form.
+        """
+        return Prices(
+            model=parse_price(self.model_price, "--model-price"),
+            judge=parse_price(self.judge_price, "--judge-price"),
+            extractor=parse_price(self.extractor_price, "--extractor-price"),
         )
 
     def limits(self) -> Limits:

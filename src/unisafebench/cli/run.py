@@ -12,7 +12,6 @@ from unisafebench.cli.plan import print_plan
 from unisafebench.cli.working import carry_out, default_directory
 from unisafebench.datasets.builtin import resolve_dataset
 from unisafebench.models.base import Model
-from unisafebench.models.registry import resolve
 from unisafebench.runs.directory import RunDirectory
 from unisafebench.runs.opening import Asked, open_run
 from unisafebench.runs.progress import Stop
@@ -27,7 +26,8 @@ __all__ = ["asked_of", "command"]
 @options.judge_options
 @options.endpoint_options
 @options.output_options
-@click.option("--dry-run", is_flag=True, help="Say what it would take, and do nothing.")
+@click.option("--dry-run", is_flag=True, help="Say what it would take and cost, and do nothing.")
+@options.price_options
 @click.pass_context
 def command(ctx: click.Context, /, dry_run: bool, **given: object) -> None:
     """Run the benchmark: responses, intents, verdicts, summary and report.
@@ -36,11 +36,11 @@ def command(ctx: click.Context, /, dry_run: bool, **given: object) -> None:
     """
     values = options.Values(given)
     gates = parse_gates(values.fail_if)
-    model = resolve(values.model, options.key_values(values.model_option))
+    model = values.open_model()
     asked = asked_of(values, model)
     choice = values.judge_choice()
     if dry_run:
-        print_plan(asked, choice)
+        print_plan(asked, choice, model, values.prices())
         return
     parties = open_parties(choice)
     display = open_display(quiet=values.quiet)
@@ -79,7 +79,9 @@ def asked_of(values: options.Values, model: Model) -> Asked:
         tasks=tasks,
         not_supported=unsupported,
         model=options.model_record(model),
+        subcategories=options.subcategories(values.categories),
         limit=values.limit,
+        shuffle=values.shuffle,
         epochs=values.epochs,
         seed=values.seed,
         allow_outside=values.allow_outside,

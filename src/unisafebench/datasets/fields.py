@@ -116,6 +116,14 @@ class Record:
             raise self.fail(name, f"must be an object, not {_kind(value)}")
         return value
 
+    def objects(self, name: str) -> list[dict[str, Any]]:
+        """Return a list of objects; null stands for an empty one."""
+        value = self._take(name)
+        values = [] if value is None else value
+        if not isinstance(values, list) or not all(isinstance(entry, dict) for entry in values):
+            raise self.fail(name, "must be a list of objects")
+        return values
+
     def choice(self, name: str, allowed: Iterable[str]) -> str | None:
         """Return a text that is one of `allowed`, or None when the field is not there."""
         value = self.text(name)

@@ -12,7 +12,7 @@ from typing import Any, get_args
 import msgspec
 
 from unisafebench.core.errors import DataError, UnknownNameError
-from unisafebench.core.records import BlockedSide, Key, ResponseStatus, Sample, Usage
+from unisafebench.core.records import BlockedSide, Key, PictureSeen, ResponseStatus, Sample, Usage
 from unisafebench.core.tasks import TASKS, Task, find_task
 from unisafebench.datasets.fields import Record
 from unisafebench.datasets.jsonl import check_rows, read_rows
@@ -39,6 +39,10 @@ class ResponseRow(msgspec.Struct, frozen=True, kw_only=True):
     blocked_side: BlockedSide | None = None
     error: str | None = None
     reject_image: bool | None = None
+    served_model: str | None = None
+    sent: dict[str, object] = {}
+    pictures_sent: tuple[PictureSeen, ...] = ()
+    details: dict[str, object] = {}
     usage: Usage | None = None
     latency_s: float = 0.0
     sample: Sample | None = None
@@ -127,6 +131,10 @@ def _ours(record: Record, fallback: Task | None) -> ResponseRow:
         blocked_side=_side(record),
         error=record.text("error"),
         reject_image=record.flag("reject_image"),
+        served_model=record.text("served_model"),
+        sent=record.mapping("sent"),
+        pictures_sent=_pictures_sent(record),
+        details=record.mapping("details"),
         usage=_usage(record),
         latency_s=record.number("latency_s", 0.0),
         extra=record.rest(),
@@ -174,6 +182,14 @@ def _usage(record: Record) -> Usage | None:
     except msgspec.ValidationError:
         problem = "must hold whole numbers as 'input_tokens' and 'output_tokens'"
         raise record.fail("usage", problem) from None
+
+
+def _pictures_sent(record: Record) -> tuple[PictureSeen, ...]:
+    try:
+        return msgspec.convert(record.objects("pictures_sent"), tuple[PictureSeen, ...])
+    except msgspec.ValidationError:
+        problem = "must be a list of objects with 'sha256', 'width' and 'height'"
+        raise record.fail("pictures_sent", problem) from None
 
 
 def _status(record: Record) -> ResponseStatus | None:

@@ -68,7 +68,7 @@ def resolve(name: str, options: Mapping[str, str] | None = None) -> Model:
             f"the model provider {provider!r} is claimed by the packages {packages}. "
             "Uninstall all but one of them."
         )
-    model: object = _load(claims[0])(name, options or {})
+    model: object = _load(claims[0])(name, {} if options is None else options)
     if not isinstance(model, Model):
         raise UsageError(
             f"{_place(claims[0])} made an object of type {type(model).__name__!r}, "

@@ -17,7 +17,7 @@ from unisafebench.core.keys import KeyIndex, hash_parts
 from unisafebench.core.records import Response, ResponseStatus, Sample
 from unisafebench.core.tasks import TASKS
 from unisafebench.media.pictures import Picture, check_picture
-from unisafebench.models.base import Model, ModelError, Output, Request
+from unisafebench.models.base import Model, ModelError, Output, Request, UnsupportedError
 from unisafebench.runs.directory import RunDirectory
 from unisafebench.runs.journal import Journal, index_journal
 from unisafebench.runs.manifest import Manifest, now
@@ -83,11 +83,12 @@ async def generate(
     todo = _count_lacking(run, manifest, done)
     asked = manifest.dataset.samples * manifest.epochs
     progress.begin("responses", asked, asked - todo)
+    subject = _Subject(run, manifest, model, progress)
     with Journal(run.responses, progress.note) as journal:
 
         async def work(item: tuple[Sample, int, bool]) -> None:
             sample, epoch, failed_before = item
-            response = await _respond(run, manifest, model, sample, epoch)
+            response = await _respond(subject, sample, epoch)
             # A failure that repeats itself adds nothing to the journal.
             if not (failed_before and response.status in RETRIED):
                 journal.append(response)
@@ -122,15 +123,63 @@ def _lacking(
                 yield sample, epoch, found is not None
 
 
-async def _respond(
-    run: RunDirectory, manifest: Manifest, model: Model, sample: Sample, epoch: int
-) -> Response:
+class _Subject:
+    """The model of a run, and the tasks that its endpoint says it cannot do."""
+
+    def __init__(
+        self, run: RunDirectory, manifest: Manifest, model: Model, progress: Progress
+    ) -> None:
+        self.run = run
+        self.model = model
+        self.seed = manifest.seed
+        self._progress = progress
+        self._answered: set[str] = set()
+        self._unsupported: dict[str, str] = {}
+
+    async def ask(self, request: Request) -> Output:
+        """Put one request to the model; whatever goes wrong with it alone is an output too.
+
+        Raises:
+            EndpointUnusableError: the endpoint is of no further use.
+        """
+        task = request.task.id
+        if task in self._unsupported:
+            return Output(status="model_error", error=self._unsupported[task])
+        try:
+            output = await self.model.generate(request)
+            # What is not typed as it should be must not reach the journal: it could not be read
+            # again.
+            output = msgspec.convert(msgspec.to_builtins(output, builtin_types=(bytes,)), Output)
+        except EndpointUnusableError:
+            raise
+        except UnsupportedError as error:
+            self._note(task, str(error))
+            return Output(status="model_error", error=str(error))
+        except (ModelError, EndpointError) as error:
+            return Output(status="model_error", error=str(error))
+        # An adapter may be anyone's code: whatever it raises ends one sample, never the run.
+        except Exception as error:  # noqa: BLE001
+            return Output(status="model_error", error=f"{type(error).__name__}: {error}")
+        self._answered.add(task)
+        return output
+
+    def _note(self, task: str, error: str) -> None:
+        """Ask no more of a task, unless an answer to it shows that it can be done after all."""
+        if task not in self._answered and task not in self._unsupported:
+            self._unsupported[task] = error
+            self._progress.note(
+                f"{error} The rest of {task} is not asked; its responses count as model_error. "
+                "Leave the task out with --tasks, or name a model that can do it."
+            )
+
+
+async def _respond(subject: _Subject, sample: Sample, epoch: int) -> Response:
     started = time.monotonic()
-    output = await _ask(run, manifest, model, sample, epoch)
+    output = await _ask(subject, sample, epoch)
     images: tuple[str, ...] = ()
     if output.images:
         try:
-            images = await asyncio.to_thread(_store, run, output.images)
+            images = await asyncio.to_thread(_store, subject.run, output.images)
         except ImageError as error:
             output = msgspec.structs.replace(
                 output, status="model_error", error=f"the model's picture is unusable: {error}"
@@ -142,25 +191,26 @@ async def _respond(
         sample_id=sample.id,
         task=sample.task,
         epoch=epoch,
-        model=model.name,
+        model=subject.model.name,
         status=status,
         text=output.text,
         images=images,
         stop_reason=output.stop_reason,
         blocked_side=output.blocked_side,
         error=output.error,
+        served_model=output.served_model,
+        sent=output.sent,
+        pictures_sent=output.pictures_sent,
+        details=output.details,
         usage=output.usage,
         latency_s=round(time.monotonic() - started, 4),
         created=now(),
     )
 
 
-async def _ask(
-    run: RunDirectory, manifest: Manifest, model: Model, sample: Sample, epoch: int
-) -> Output:
-    """Put one sample to the model. The one place where an adapter's own faults become data."""
+async def _ask(subject: _Subject, sample: Sample, epoch: int) -> Output:
     try:
-        pictures = await asyncio.to_thread(load_pictures, run, sample.images)
+        pictures = await asyncio.to_thread(load_pictures, subject.run, sample.images)
     except ImageError as error:
         return Output(status="invalid_input", error=str(error))
     request = Request(
@@ -168,19 +218,9 @@ async def _ask(
         task=TASKS[sample.task],
         pictures=pictures,
         epoch=epoch,
-        seed=manifest.seed + epoch,
+        seed=subject.seed + epoch,
     )
-    try:
-        output = await model.generate(request)
-        # What is not typed as it should be must not reach the journal: it could not be read again.
-        return msgspec.convert(msgspec.to_builtins(output, builtin_types=(bytes,)), Output)
-    except EndpointUnusableError:
-        raise
-    except (ModelError, EndpointError) as error:
-        return Output(status="model_error", error=str(error))
-    # An adapter may be anyone's code: whatever it raises ends one sample, never the run.
-    except Exception as error:  # noqa: BLE001
-        return Output(status="model_error", error=f"{type(error).__name__}: {error}")
+    return await subject.ask(request)
 
 
 def _store(run: RunDirectory, images: tuple[bytes, ...]) -> tuple[str, ...]:

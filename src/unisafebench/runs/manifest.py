@@ -64,6 +64,8 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     settings: dict[str, Any] = {}
     capabilities: Capabilities | None = None
+    learned: dict[str, Any] = {}
+    """What was found out about the model's endpoint: parameters that it does not take."""
 
 
 class JudgingRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +103,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     dataset: DatasetRecord
     tasks: tuple[str, ...]
     not_supported: tuple[str, ...] = ()
+    subcategories: tuple[str, ...] = ()
+    """Only samples of these were asked; of all when empty."""
     limit: int | None = None
+    shuffle: int | None = None
+    """Seed of the order in which samples were asked; None: the order of the data set."""
     epochs: int = 1
     seed: int = 0
     model: ModelRecord
@@ -193,7 +199,9 @@ def _identity(manifest: Manifest) -> dict[str, Any]:
         "data set": manifest.dataset.name,
         "data set fingerprint": manifest.dataset.fingerprint,
         "tasks": list(manifest.tasks),
+        "subcategories": list(manifest.subcategories),
         "limit": manifest.limit,
+        "shuffle": manifest.shuffle,
         "epochs": manifest.epochs,
         "seed": manifest.seed,
         "model": manifest.model.name,

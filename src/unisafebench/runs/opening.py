@@ -4,8 +4,8 @@ from pathlib import Path
 
 import msgspec
 
-from unisafebench.core.records import Sample
 from unisafebench.datasets.builtin import shown_path
+from unisafebench.datasets.selection import Selection
 from unisafebench.runs.directory import RunDirectory
 from unisafebench.runs.manifest import (
     DatasetRecord,
@@ -38,14 +38,23 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     tasks: tuple[str, ...]
     not_supported: tuple[str, ...] = ()
     model: ModelRecord
+    subcategories: tuple[str, ...] = ()
+    """Only these; all when empty."""
     limit: int | None = None
+    shuffle: int | None = None
     epochs: int = 1
     seed: int = 0
     allow_outside: bool = False
 
-    def keeps(self, sample: Sample) -> bool:
-        """Whether the sample is of a task that is run."""
-        return sample.task in self.tasks
+    @property
+    def selection(self) -> Selection:
+        """Which samples of the data set are asked, and in which order."""
+        return Selection(
+            tasks=self.tasks,
+            subcategories=self.subcategories,
+            limit=self.limit,
+            shuffle=self.shuffle,
+        )
 
 
 def open_run(run: RunDirectory, asked: Asked, progress: Progress) -> Manifest:
@@ -118,8 +127,7 @@ def _take_dataset(run: RunDirectory, asked: Asked, file_hash: str) -> DatasetRec
     taken = snapshot_samples(
         run,
         asked.dataset_path,
-        keep=asked.keeps,
-        limit=asked.limit,
+        selection=asked.selection,
         allow_outside=asked.allow_outside,
     )
     return DatasetRecord(
@@ -139,7 +147,9 @@ def _manifest(asked: Asked, dataset: DatasetRecord) -> Manifest:
         dataset=dataset,
         tasks=asked.tasks,
         not_supported=asked.not_supported,
+        subcategories=asked.subcategories,
         limit=asked.limit,
+        shuffle=asked.shuffle,
         epochs=asked.epochs,
         seed=asked.seed,
         model=asked.model,

@@ -7,16 +7,18 @@ machine, and read years later, without the data set it came from.
 import hashlib
 import os
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+import numpy as np
 
 from unisafebench.core.errors import DataError, ImageError
 from unisafebench.core.keys import hash_parts
 from unisafebench.core.records import Sample
-from unisafebench.datasets.samples import check_samples, read_samples
+from unisafebench.datasets.samples import check_samples
+from unisafebench.datasets.selection import Selection, order_key, selected
 from unisafebench.media.store import ImageStore
 from unisafebench.runs.directory import RunDirectory
 from unisafebench.runs.journal import read_journal
@@ -74,11 +76,10 @@ def snapshot_samples(
     run: RunDirectory,
     path: Path,
     *,
-    keep: Callable[[Sample], bool],
-    limit: int | None = None,
+    selection: Selection,
     allow_outside: bool = False,
 ) -> Snapshot:
-    """Write the samples of a file that `keep` accepts to the run, at most `limit` of each task.
+    """Write the samples of a file that are asked to the run, in the order that is asked.
 
     The whole file is checked before anything is written.
 
@@ -86,8 +87,10 @@ def snapshot_samples(
         DataError: the file, or records in it, cannot be used; lists them.
     """
     check_samples(path)
-    kept = filter(keep, read_samples(path))
-    return write_samples(run, _limited(kept, limit), path, allow_outside=allow_outside)
+    taken = write_samples(run, selected(path, selection), path, allow_outside=allow_outside)
+    if selection.shuffle is not None:
+        _shuffle(_part(run), selection.shuffle)
+    return taken
 
 
 def write_samples(
@@ -120,7 +123,7 @@ def write_samples(
         raise DataError(
             "no sample is left to run.",
             path=path,
-            remedy="Is the file empty, or do --tasks and --limit leave nothing?",
+            remedy="Is the file empty, or do --tasks and --categories leave nothing?",
         )
     return Snapshot(samples=total, fingerprint=f"{fingerprint:064x}", missing=missing)
 
@@ -220,12 +223,24 @@ def inside(root: Path, name: str, *, allow_outside: bool) -> Path:
     )
 
 
-def _limited(samples: Iterable[Sample], limit: int | None) -> Iterator[Sample]:
-    counts: dict[str, int] = {}
-    for sample in samples:
-        counts[sample.task] = counts.get(sample.task, 0) + 1
-        if limit is None or counts[sample.task] <= limit:
-            yield sample
+def _shuffle(path: Path, seed: int) -> None:
+    """Sort the lines of a file of samples by their place in the shuffled order.
+
+    Memory grows by 16 bytes a sample, not by the samples themselves.
+    """
+    positions, keys = array("Q"), array("Q")
+    for position, sample in read_journal(path, SampleHead):
+        positions.append(position)
+        keys.append(order_key(sample.task, sample.id, seed))
+    order = np.array(positions)[np.argsort(np.array(keys), kind="stable")]
+    shuffled = path.with_name(f"{path.name}.shuffled")
+    with path.open("rb") as lines, shuffled.open("wb") as file:
+        for position in order.tolist():
+            lines.seek(position)
+            file.write(lines.readline())
+        file.flush()
+        os.fsync(file.fileno())
+    shuffled.replace(path)
 
 
 def _digest(encoder: msgspec.json.Encoder, sample: Sample) -> int:

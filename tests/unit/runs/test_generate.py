@@ -8,7 +8,7 @@ import pytest
 
 from unisafebench.core.errors import EndpointError, EndpointUnusableError, RunError
 from unisafebench.core.records import Usage
-from unisafebench.models.base import ModelError, Output, Request
+from unisafebench.models.base import ModelError, Output, Request, UnsupportedError
 from unisafebench.runs.generate import generate, lacking_responses
 from unisafebench.runs.results import existing_run
 
@@ -345,3 +345,42 @@ async def test_no_more_requests_at_once_than_the_width(trial: "Trial") -> None:
     )
     assert lacking_responses(trial.run, manifest) == 0
     assert most == 3
+
+
+async def test_a_task_that_the_endpoint_cannot_do_is_not_asked_to_its_end(trial: "Trial") -> None:
+    """Its first answer says so; all its responses are model errors, the other tasks go on."""
+    asked: list[str] = []
+
+    def answer(request: Request) -> Output:
+        asked.append(request.sample.id)
+        if request.task.image_input:
+            raise UnsupportedError("the model has no vision.")
+        return text(request)
+
+    rows = [trial.row(f"t{n}") for n in range(3)]
+    rows += [trial.row(f"v{n}", "vqa-dual-unsafe", images=["a.png"]) for n in range(4)]
+    (trial.data / "a.png").write_bytes(trial.png(1))
+    trial.open(rows)
+    await trial.generate(answer, width=1)
+    assert asked == ["t0", "t1", "t2", "v0"]
+    assert trial.watcher.advanced == {"completed": 3, "model_error": 4}
+    assert trial.response("v3").error == "the model has no vision."
+    assert trial.watcher.notes == [
+        (
+            "the model has no vision. The rest of vqa-dual-unsafe is not asked; its responses "
+            "count as model_error. Leave the task out with --tasks, or name a model that can do it."
+        )
+    ]
+
+
+async def test_one_odd_answer_does_not_end_a_task_that_is_done_otherwise(trial: "Trial") -> None:
+    """After an answer the task can be done: what the endpoint says later is about one sample."""
+
+    def answer(request: Request) -> Output:
+        if request.sample.id == "2":
+            raise UnsupportedError("the model has no vision.")
+        return text(request)
+
+    trial.open([trial.row(f"{n}") for n in range(5)])
+    await trial.generate(answer, width=1)
+    assert trial.watcher.advanced == {"completed": 4, "model_error": 1}

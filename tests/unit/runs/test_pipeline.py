@@ -107,6 +107,26 @@ async def test_the_first_error_surfaces_by_itself() -> None:
     assert len(begun) <= 12
 
 
+async def test_an_endpoint_of_no_further_use_lets_what_is_in_flight_finish() -> None:
+    """Its error comes at the end; whatever else was on the wire is done, and nothing is begun."""
+    dead = asyncio.Event()
+    begun: list[int] = []
+    finished: list[int] = []
+
+    async def work(item: int) -> None:
+        begun.append(item)
+        if item == 2:
+            dead.set()
+            raise EndpointUnusableError("the account has no credit")
+        await dead.wait()
+        await asyncio.sleep(0)
+        finished.append(item)
+
+    with pytest.raises(EndpointUnusableError, match="no credit"):
+        await work_through(range(100), work, width=3, stop=Stop())
+    assert (begun, sorted(finished)) == ([0, 1, 2], [0, 1])
+
+
 async def test_an_error_of_the_stream_surfaces() -> None:
     """A source that cannot be read any further ends the work like a failing worker."""
 

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from unisafebench.core.errors import DataError, ImageError
 from unisafebench.core.records import Sample
+from unisafebench.core.tasks import TASKS
+from unisafebench.datasets.selection import Selection
 from unisafebench.runs.directory import RunDirectory
 from unisafebench.runs.snapshot import (
     MISSING,
@@ -25,11 +27,13 @@ from unisafebench.runs.snapshot import (
 if TYPE_CHECKING:
     from conftest import Trial
 
+ALL = Selection(tasks=tuple(TASKS))
+
 
 def take(trial: "Trial", rows: list[dict[str, Any]], **options: Any) -> Snapshot:
     """Take rows into the run."""
     path = trial.write(rows)
-    taken = snapshot_samples(trial.run, path, **({"keep": lambda _: True} | options))
+    taken = snapshot_samples(trial.run, path, **({"selection": ALL} | options))
     commit_samples(trial.run)
     return taken
 
@@ -69,7 +73,7 @@ def test_the_order_of_samples_does_not_count(
     for numbers in (list(range(6)), order):
         path.write_text("".join(json.dumps(rows[number]) + "\n" for number in numbers))
         run = RunDirectory(root)
-        prints.append(snapshot_samples(run, path, keep=lambda _: True).fingerprint)
+        prints.append(snapshot_samples(run, path, selection=ALL).fingerprint)
         commit_samples(run)
         assert [int(sample.id) for sample in stored_samples(run, Sample)] == numbers
     assert prints[0] == prints[1]
@@ -221,7 +225,7 @@ def test_the_limit_is_one_of_each_task(trial: "Trial") -> None:
     rows = [
         trial.row(str(n), "text-generation" if n % 3 else "text-to-image") for n in range(1, 10)
     ]
-    taken = take(trial, rows, limit=2)
+    taken = take(trial, rows, selection=Selection(tasks=ALL.tasks, limit=2))
     assert [sample.id for sample in stored(trial)] == ["1", "2", "3", "6"]
     assert taken.samples == 4
 
@@ -229,14 +233,14 @@ def test_the_limit_is_one_of_each_task(trial: "Trial") -> None:
 def test_only_samples_that_are_wanted_are_taken(trial: "Trial") -> None:
     """What the filter rejects neither enters the run nor counts towards the limit."""
     rows = [trial.row(str(n), "text-to-image" if n % 2 else "text-generation") for n in range(6)]
-    take(trial, rows, limit=2, keep=lambda sample: sample.task == "text-to-image")
+    take(trial, rows, selection=Selection(tasks=("text-to-image",), limit=2))
     assert [sample.id for sample in stored(trial)] == ["1", "3"]
 
 
 def test_nothing_left_is_an_error(trial: "Trial") -> None:
     """A run of no sample at all is refused and leaves no file."""
     with pytest.raises(DataError, match="no sample is left to run"):
-        take(trial, [trial.row("1")], keep=lambda _: False)
+        take(trial, [trial.row("1")], selection=Selection(tasks=("text-to-image",)))
     assert list(trial.run.path.iterdir()) == []
 
 
@@ -254,7 +258,7 @@ def test_samples_are_the_runs_own_only_once_committed(trial: "Trial") -> None:
     """What was written aside and dropped leaves the run's samples as they were."""
     take(trial, [trial.row("1")])
     path = trial.write([trial.row("2")])
-    snapshot_samples(trial.run, path, keep=lambda _: True)
+    snapshot_samples(trial.run, path, selection=ALL)
     assert [sample.id for sample in stored(trial)] == ["1"]
     drop_samples(trial.run)
     drop_samples(trial.run)
@@ -269,3 +273,19 @@ def test_the_hash_of_a_file_is_sha256(tmp_path: Path) -> None:
     )
     with pytest.raises(DataError, match="none: the file does not exist"):
         file_sha256(tmp_path / "none")
+
+
+def test_a_shuffled_run_has_the_same_samples_in_an_order_of_its_seed(trial: "Trial") -> None:
+    """The order differs from seed to seed, never for the same seed; the fingerprint is the same."""
+    rows = [trial.row(f"{number}") for number in range(30)]
+    plain = take(trial, rows)
+    orders = {}
+    for seed in (1, 2):
+        for turned in (rows, rows[::-1]):
+            chosen = Selection(tasks=ALL.tasks, shuffle=seed)
+            taken = take(trial, turned, selection=chosen)
+            assert taken == plain
+            orders.setdefault(seed, set()).add(tuple(sample.id for sample in stored(trial)))
+    (first,), (second,) = orders[1], orders[2]
+    assert sorted(first, key=int) == [row["id"] for row in rows]
+    assert len({first, second, tuple(row["id"] for row in rows)}) == 3
