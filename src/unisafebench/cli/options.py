@@ -27,11 +27,13 @@ __all__ = [
     "key_values",
     "model_options",
     "model_record",
+    "named_model_options",
     "output_options",
     "price_options",
     "quiet_option",
     "subcategories",
     "task_ids",
+    "tasks_option",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -46,7 +48,7 @@ def _all(*options: Callable[[F], F]) -> Callable[[F], F]:
     return decorate
 
 
-model_options = _all(
+named_model_options = _all(
     click.option(
         "-m",
         "--model",
@@ -62,6 +64,10 @@ model_options = _all(
         metavar="KEY=VALUE",
         help="Setting of the model's adapter; repeatable.",
     ),
+)
+
+model_options = _all(
+    named_model_options,
     click.option(
         "--epochs",
         type=click.IntRange(1, 100),
@@ -72,6 +78,14 @@ model_options = _all(
     click.option("--seed", type=int, default=0, show_default=True, help="Seed of the first epoch."),
 )
 
+tasks_option = click.option(
+    "-t",
+    "--tasks",
+    multiple=True,
+    metavar="TASK",
+    help="Only these tasks; repeatable, or separated by commas.",
+)
+
 dataset_options = _all(
     click.option(
         "-d",
@@ -80,13 +94,7 @@ dataset_options = _all(
         show_default=True,
         help="Built-in data set, or a .jsonl file of samples.",
     ),
-    click.option(
-        "-t",
-        "--tasks",
-        multiple=True,
-        metavar="TASK",
-        help="Only these tasks; repeatable, or separated by commas.",
-    ),
+    tasks_option,
     click.option(
         "-c",
         "--categories",

@@ -178,8 +178,21 @@ async def make_responses(
     Raises:
         EndpointUnusableError: the model's endpoint is of no further use.
     """
-    if lacking_responses(run, manifest):
+    if not lacking_responses(run, manifest):
+        return
+    try:
         await generate(run, manifest, model, width=width, progress=display, stop=stop)
+    finally:
+        _note_learned(run, model)
+
+
+def _note_learned(run: RunDirectory, model: Model) -> None:
+    """Write into the manifest what an adapter found out about its endpoint, if it says so."""
+    learned = getattr(model, "learned", None)
+    if learned:
+        manifest = existing_run(run)
+        record = msgspec.structs.replace(manifest.model, learned=dict(learned))
+        write_manifest(run, msgspec.structs.replace(manifest, model=record))
 
 
 async def _probe(manifest: Manifest, parties: Parties, display: Bars | Lines) -> ProbeReport:

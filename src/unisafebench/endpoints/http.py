@@ -73,6 +73,7 @@ class HttpEndpoint:
         limits: how hard it may be driven.
         key_header: the header that carries the key; "Authorization" carries it as a bearer token.
         headers: sent with every call.
+        key_variable: where the key is looked up, for messages.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class HttpEndpoint:
         limits: Limits,
         key_header: str = "Authorization",
         headers: Mapping[str, str] | None = None,
+        key_variable: str = "the environment",
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.limits = limits
@@ -94,6 +96,7 @@ class HttpEndpoint:
             bearer = key_header == "Authorization"
             self._headers[key_header] = f"Bearer {api_key}" if bearer else api_key
         self._api_key = api_key
+        self._key_variable = key_variable
         self._slots = AdaptiveSlots(limits.max_connections)
         self._limiter = (
             None
@@ -308,7 +311,9 @@ class HttpEndpoint:
                 "Is the server running, and is the address right?"
             )
         advice = {
-            401: " The key was not accepted: set the right one in the environment.",
+            401: f" The key in {self._key_variable} was not accepted."
+            if self._api_key
+            else f" No key was sent: set {self._key_variable}.",
             402: " The account has no credit left.",
             403: " The key may not use this model or address.",
             404: " Check the address and the model's name.",

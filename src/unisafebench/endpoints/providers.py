@@ -123,6 +123,7 @@ def open_http(
         limits=limits,
         key_header=provider.key_header,
         headers=provider.headers,
+        key_variable=held,
     )
 
 

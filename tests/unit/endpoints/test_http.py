@@ -146,7 +146,7 @@ async def test_what_is_wrong_with_one_call_is_not_tried_again(quick: Quick, stat
 @pytest.mark.parametrize(
     ("status", "advice"),
     [
-        (401, "The key was not accepted: set the right one in the environment."),
+        (401, "The key in MINE_API_KEY was not accepted."),
         (402, "The account has no credit left."),
         (403, "The key may not use this model or address."),
     ],
@@ -156,7 +156,7 @@ async def test_a_wrong_key_stops_the_endpoint_at_once(
 ) -> None:
     """Neither this call nor a later one is sent again."""
     with LoopbackServer(lambda _: error(status, "no")) as server:
-        http = HttpEndpoint(server.url, api_key=_KEY, limits=quick())
+        http = HttpEndpoint(server.url, api_key=_KEY, limits=quick(), key_variable="MINE_API_KEY")
         for _ in range(3):
             with pytest.raises(EndpointUnusableError) as caught:
                 await _ask(http)
@@ -164,6 +164,15 @@ async def test_a_wrong_key_stops_the_endpoint_at_once(
     assert len(server.bodies) == 1
     assert caught.value.status == status
     assert str(caught.value).endswith(advice)
+
+
+async def test_a_key_that_is_missing_is_asked_for(quick: Quick) -> None:
+    """A refusal of a call without a key names the variable to set."""
+    with LoopbackServer(lambda _: error(401, "no")) as server:
+        http = HttpEndpoint(server.url, api_key=None, limits=quick(), key_variable="MINE_API_KEY")
+        with pytest.raises(EndpointUnusableError, match=r"No key was sent: set MINE_API_KEY\.$"):
+            await _ask(http)
+        await http.aclose()
 
 
 async def test_an_unreachable_endpoint_is_named(quick: Quick) -> None:
