@@ -6,7 +6,8 @@ import click
 
 from unisafebench.cli import options
 from unisafebench.cli.display import open_display
-from unisafebench.cli.outcome import conclude, parse_gates
+from unisafebench.cli.gating import parse_gates
+from unisafebench.cli.outcome import conclude
 from unisafebench.cli.parties import JudgeChoice, open_parties
 from unisafebench.cli.working import carry_out, default_directory
 from unisafebench.core.errors import UsageError

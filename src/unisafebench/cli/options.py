@@ -23,6 +23,7 @@ __all__ = [
     "directory_option",
     "endpoint_options",
     "figures_options",
+    "gates_option",
     "judge_options",
     "key_values",
     "model_options",
@@ -34,6 +35,7 @@ __all__ = [
     "subcategories",
     "task_ids",
     "tasks_option",
+    "utility_options",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -199,6 +201,35 @@ directory_option = click.option(
 
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 
+utility_options = _all(
+    click.option(
+        "--utility",
+        multiple=True,
+        metavar="[MODEL=]FILE",
+        help="Result file of another tool, or a file of scores, for utility; repeatable.",
+    ),
+    click.option(
+        "--utility-map",
+        multiple=True,
+        metavar="BENCHMARK=TASK",
+        help="Which task a benchmark of these files stands for; repeatable.",
+    ),
+    click.option(
+        "--utility-metric",
+        multiple=True,
+        metavar="[BENCHMARK=]METRIC",
+        help="Which metric of these files to take; repeatable.",
+    ),
+)
+
+gates_option = click.option(
+    "--fail-if",
+    multiple=True,
+    metavar="GATE",
+    help="Gate such as 'C-U > 0.1', 'I-U[Politics] > 5%' or 'B-S drops by 0.02 vs RUN at p<0.05'; "
+    "exit code 1 when one trips.",
+)
+
 figures_options = _all(
     click.option(
         "--max-unscored",
@@ -207,12 +238,7 @@ figures_options = _all(
         show_default=True,
         help="Share of a group that the judge may leave unscored before it is not reportable.",
     ),
-    click.option(
-        "--fail-if",
-        multiple=True,
-        metavar="RULE",
-        help="Gate on an overall rate, such as 'C-U > 0.1'; exit code 1 when it holds.",
-    ),
+    gates_option,
     click.option("--json", "as_json", is_flag=True, help="Print summary.json instead of tables."),
 )
 

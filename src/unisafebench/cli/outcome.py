@@ -1,7 +1,6 @@
 """What a command leaves behind and says at its end: summary, report, tables, exit code."""
 
 import os
-import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -11,8 +10,10 @@ import click
 import msgspec
 from rich.console import Console
 
-from unisafebench.core.errors import ImageError, UsageError
+from unisafebench.cli.gating import check_gates
+from unisafebench.core.errors import ImageError
 from unisafebench.media.thumbnails import thumbnail
+from unisafebench.metrics.gates import Gate, exit_code
 from unisafebench.metrics.summary import Summary
 from unisafebench.report.html import write_report
 from unisafebench.report.terminal import print_summary
@@ -23,46 +24,10 @@ from unisafebench.runs.generate import load_pictures
 from unisafebench.runs.manifest import Manifest, now
 from unisafebench.runs.results import Result, common_reasons, results, summary_of, write_summary
 
-__all__ = ["Gate", "conclude", "parse_gates"]
+__all__ = ["conclude"]
 
 _SHOWN_SAMPLES = 300
 _TRIED_AGAIN = ("model_error", "judge_error", "invalid_input")
-_RATES = ("C-U", "C-R", "I-U", "B-S")
-
-
-class Gate(msgspec.Struct, frozen=True):
-    """A rule on an overall rate."""
-
-    rate: str
-    above: bool
-    limit: float
-
-
-def parse_gates(rules: tuple[str, ...]) -> tuple[Gate, ...]:
-    """Read rules such as "C-U > 0.1" or "B-S < 90%".
-
-    Raises:
-        UsageError: a rule is not of this form.
-    """
-    gates = []
-    for rule in rules:
-        found = re.fullmatch(r"\s*([A-Za-z]-[A-Za-z])\s*([<>])\s*([0-9.]+)\s*(%?)\s*", rule)
-        if found is None or found[1].upper() not in _RATES or not _is_number(found[3]):
-            raise UsageError(
-                f"the rule {rule!r} is not of the form 'C-U > 0.1'. "
-                f"Rates are {', '.join(_RATES)}; signs are < and >."
-            )
-        limit = float(found[3]) / (100 if found[4] else 1)
-        gates.append(Gate(found[1].upper(), found[2] == ">", limit))
-    return tuple(gates)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def conclude(
@@ -95,19 +60,19 @@ def conclude(
 
 
 def _exit_code(run: RunDirectory, summary: Summary, gates: tuple[Gate, ...]) -> int:
-    tripped = False
-    for gate in gates:
-        rate = summary.overall.rates[gate.rate].rate
-        if rate is not None and (rate > gate.limit if gate.above else rate < gate.limit):
-            sign = ">" if gate.above else "<"
-            click.echo(f"Gate: {gate.rate} is {rate:.4f} {sign} {gate.limit:g}.", err=True)
-            tripped = True
-    if tripped:
+    results = check_gates(run.path, summary, gates)
+    for result in results:
+        if result.status != "passed":
+            click.echo(visible(f"Gate: {result.message}"), err=True)
+    code = exit_code(results)
+    if code == 1:
         return 1
     overall = summary.overall
     if overall.eligible > overall.n:
         _explain_unscored(run, summary)
         return 3
+    if code:
+        return code
     groups = (overall, *summary.tasks.values())
     return 0 if all(group.reportable for group in groups) else 3
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from unisafebench.cli import options
-from unisafebench.cli.outcome import conclude, parse_gates
+from unisafebench.cli.gating import parse_gates
+from unisafebench.cli.outcome import conclude
 from unisafebench.runs.directory import RunDirectory
 from unisafebench.runs.results import existing_run
 
