@@ -22,10 +22,21 @@ _COMMANDS = {
     "generate": ("generate", "Only make the responses; judge them another day or elsewhere."),
     "judge": ("judge", "Judge responses that already exist: a run, a file, the authors' format."),
     "report": ("report", "Write summary and report of a run again."),
+    "compare": ("compare", "Compare runs on the same samples, or with published results."),
+    "export": ("export", "Write tables, figures and files for papers and CI."),
+    "doctor": ("doctor", "Check model and judge with a tiny call each: key, vision, pictures."),
     "models": ("models", "List the model adapters and what is installed."),
     "tasks": ("tasks", "List the seven tasks and the taxonomy."),
 }
-_ALIASES = {"eval": "run", "score": "judge", "view": "report", "summary": "report", "ls": "tasks"}
+_ALIASES = {
+    "eval": "run",
+    "score": "judge",
+    "view": "report",
+    "summary": "report",
+    "ls": "tasks",
+    "diff": "compare",
+    "check": "doctor",
+}
 
 
 class _Lazy(click.Group):

@@ -26,25 +26,42 @@ _STOPPED_WORDS = (
     "credit balance",
     "api_key_invalid",
     "api key not valid",
+    "api key expired",
+    "api usage limits",
+    "user location is not supported",
     "temporarily blocked because",
 )
 # How servers say that a model cannot see, or cannot draw (vLLM, vLLM-Omni, llama.cpp, LM Studio,
-# OpenRouter, OpenAI, Gemini). In any case-folded message; picture words come first or last.
+# Ollama, OpenRouter, OpenAI, Gemini), in a case-folded message. What follows matters: a model that
+# takes no pictures "larger than 20 MB" does take pictures.
+_ENDS = r"(?=\s*(?:[.,;:!\-]|$))"
+_NOT = r"(?:(?:does|do) not|doesn't|don't) (?:support|accept)"
+_HERE = r"(?: (?:by|for|on|with) (?:this|the) (?:model|server|endpoint))?"
 _NO_INPUT = (
-    r"image[ _](?:input|url)[^.]{0,60}not (?:supported|enabled|available)",
-    r"not (?:support|accept)(?:ed)?[^.]{0,30}\bimage(?:s|[ _]input)",
+    rf"\bimage inputs? (?:is|are) not (?:supported|enabled){_HERE}{_ENDS}",
+    r"\bimage input modality is not enabled for models/",
+    rf"{_NOT} (?:images?|image inputs?|vision|multimodal inputs?){_ENDS}",
     r"no endpoints found that support image input",
     r"image_url is only supported by certain models",
+    r"unsupported content part type: \W*image_url",
+    r"unknown variant `image_url`",
+    r"missing data required for image input",
     r"not a multimodal model",
-    r"at most 0 image",
+    r"at most 0 image\(?s",
 )
 _NO_OUTPUT = (
-    r"no endpoints found that support the requested output modalit",
-    r"unsupported output modalit",
-    r"not support[^.]{0,40}(?:response|output) modalit",
-    r"not support[^.]{0,30}image (?:output|generation)",
-    r"image (?:output|generation)[^.]{0,40}not (?:supported|enabled|available)",
+    r"no endpoints found that support the requested output modalit[^.]*\bimage\b",
+    r"unsupported output modalit[^.]*\bimage\b",
+    rf"{_NOT} (?:the requested )?(?:response|output) modalit[^.]*\bimage\b",
+    rf"{_NOT} image (?:output|generation)s?{_ENDS}",
+    rf"image (?:output|generation) (?:is|are) not (?:supported|enabled){_HERE}{_ENDS}",
+    r"tool \W?image_generation\W? is not supported",
+    # Gemini goes on to list what the model does give.
+    r"response modalities \([^)]*image[^)]*\) is not supported(?![\s\S]*\bimage\b)",
+    r"multi-?modal output is not supported",
 )
+# Servers that are overloaded or down say the like of everything they offer.
+_NEVER_A_LACK = frozenset({408, 425, 429, 502, 503, 504, 529})
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,8 +87,9 @@ def failure_of_status(status: int, headers: Mapping[str, str], body: str, error:
     code, param, message = error_of(error)
     if status < 300:
         status = _status_within(error) or status
-    words = f"{code or ''} {message}".casefold()
-    lacks = _lack(words)
+    words = f"{' '.join(_words_beside(error))} {code or ''} {message}".casefold()
+    lacks = _lack(status, f"{message}".casefold(), words)
+    wait_s = retry_after_seconds(headers, now=datetime.now(UTC))
     return Failure(
         kind="call" if lacks is not None else _kind(status, words),
         message=message or body[:200] or f"HTTP {status} without a body",
@@ -79,7 +97,7 @@ def failure_of_status(status: int, headers: Mapping[str, str], body: str, error:
         code=code,
         param=param,
         body=body[:2000],
-        wait_s=retry_after_seconds(headers, now=datetime.now(UTC)),
+        wait_s=_retry_delay(error) if wait_s is None else wait_s,
         details=_innermost(error),
         lacks=lacks,
     )
@@ -97,14 +115,35 @@ def _kind(status: int, words: str) -> Literal["transient", "call", "endpoint"]:
     return "transient" if status in _TRANSIENT else "call"
 
 
-def _lack(words: str) -> Lack | None:
-    if any(re.search(pattern, words) for pattern in _NO_OUTPUT):
+def _lack(status: int, message: str, words: str) -> Lack | None:
+    policy = "policy" in words or "safety" in words or any(word in words for word in _POLICY_WORDS)
+    if status in _NEVER_A_LACK or policy:
+        return None
+    if any(re.search(pattern, message) for pattern in _NO_OUTPUT):
         return "image_output"
-    return "image_input" if any(re.search(pattern, words) for pattern in _NO_INPUT) else None
+    return "image_input" if any(re.search(pattern, message) for pattern in _NO_INPUT) else None
+
+
+def _words_beside(error: Any) -> list[str]:
+    """Return the short words that an error object holds beside its code and message.
+
+    OpenRouter names the kind of error, and what was flagged, in `metadata`; Google the reason in
+    `details`.
+    """
+    found = _innermost(error)
+    words = [found.get("type"), found.get("status")]
+    metadata = found.get("metadata")
+    if isinstance(metadata, Mapping):
+        words += [metadata.get("error_type"), *metadata]
+    details = found.get("details")
+    for detail in details if isinstance(details, list) else []:
+        words.append(detail.get("reason") if isinstance(detail, Mapping) else None)
+    return [word for word in words if isinstance(word, str)]
 
 
 def error_of(error: Any) -> tuple[str | None, str | None, str]:
     """Return (code, param, message) of an error object in any of the usual shapes."""
+    error = _alone(error)
     while isinstance(error, Mapping) and isinstance(error.get("error"), (Mapping, str)):
         error = error["error"]
     if isinstance(error, str):
@@ -133,7 +172,13 @@ def _status_within(error: Any) -> int | None:
     return None
 
 
+def _alone(error: Any) -> Any:
+    """Return the one element of a list: so Gemini's endpoint for OpenAI's API sends its errors."""
+    return error[0] if isinstance(error, list) and len(error) == 1 else error
+
+
 def _innermost(error: Any) -> Mapping[str, Any]:
+    error = _alone(error)
     while isinstance(error, Mapping) and isinstance(error.get("error"), Mapping):
         error = error["error"]
     return error if isinstance(error, Mapping) else {}
@@ -161,6 +206,16 @@ def retry_after_seconds(headers: Mapping[str, str], *, now: datetime) -> float |
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)
     return max(0.0, (when - now).total_seconds())
+
+
+def _retry_delay(error: Any) -> float | None:
+    """Return the wait that Google asks for in an error's details: `{"retryDelay": "13.4s"}`."""
+    details = _innermost(error).get("details")
+    for detail in details if isinstance(details, list) else []:
+        delay = detail.get("retryDelay") if isinstance(detail, Mapping) else None
+        if isinstance(delay, str) and delay.endswith("s"):
+            return _number(delay[:-1])
+    return None
 
 
 def _message_of(value: Any) -> str:
@@ -192,6 +247,6 @@ def _number(text: str | None) -> float | None:
 
 
 def _unknown_model(words: str) -> bool:
-    return "model_not_found" in words or (
-        "model" in words and ("does not exist" in words or "not found" in words)
-    )
+    # Not "multimodal": what is missing then is a picture.
+    missing = r"\bmodels?\b.{0,120}(?:does not exist|not found)"
+    return "model_not_found" in words or re.search(missing, words, re.DOTALL) is not None

@@ -44,7 +44,7 @@ class AdaptiveSlots:
             except asyncio.CancelledError:
                 if turn.done() and not turn.cancelled():
                     self._give_back()  # it had been given a slot in the same instant
-                else:
+                elif turn in self._waiting:  # else a slot was offered to it in the same instant
                     self._waiting.remove(turn)
                 raise
         else:

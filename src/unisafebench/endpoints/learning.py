@@ -87,7 +87,8 @@ class Learner:
             sent: the body that it answered so.
             steps: `steps` of the time when the body was shaped.
         """
-        if error.status not in (400, 422):
+        # OpenRouter answers 404 where no provider takes what was asked for.
+        if error.status not in (400, 404, 422):
             return False
         if steps != len(self._taken):
             return True  # another call in flight has just found it out

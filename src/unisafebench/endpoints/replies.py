@@ -62,12 +62,16 @@ def payload(body: bytes | tuple[FormField, ...] | None) -> Any:
         for field in body:
             form.add_field(
                 field.name,
-                field.value,
+                _piecewise(field.value) if isinstance(field.value, bytes) else field.value,
                 filename=field.filename,
                 content_type=field.content_type,
             )
         return form
-    return body if body is None or len(body) < _LARGE_BODY else io.BytesIO(body)
+    return body if body is None else _piecewise(body)
+
+
+def _piecewise(content: bytes) -> bytes | io.BytesIO:
+    return content if len(content) < _LARGE_BODY else io.BytesIO(content)
 
 
 async def read_limited(reply: aiohttp.ClientResponse, most: int) -> bytes:

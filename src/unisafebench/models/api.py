@@ -32,7 +32,10 @@ _PICTURE_TROUBLE = ("format", "decod", "process", "unsupported", "invalid", "cor
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """One request: a path of the API and what is posted to it."""
+    """One request: a path of the API and what is posted to it.
+
+    The texts of a form have each a name of their own; files may share one.
+    """
 
     path: str
     body: Body | tuple[FormField, ...]
@@ -109,9 +112,11 @@ class Route:
             EndpointError: the call failed, and not because of a filter.
         """
         call = self.wire.call(request, pictures)
+        fields, files = _parted(call.body)
         while True:
             steps = self.learner.steps
-            body = self.learner.shape(call.body) if isinstance(call.body, dict) else call.body
+            shaped = self.learner.shape(fields)
+            body = shaped if isinstance(call.body, dict) else _form(shaped, files)
             try:
                 found = await self.server.post(call.path, body, self.wire.read)
             except EndpointUnusableError:
@@ -119,12 +124,12 @@ class Route:
             except EndpointError as error:
                 blocked = self.wire.ended(error)
                 if blocked is None:
-                    sent = body if isinstance(body, dict) else {}
-                    if self.learner.adapt(error, sent, steps):
+                    if self.learner.adapt(error, shaped, steps):
                         continue
                     raise
                 found = blocked
-            return found, _parameters(body, self.wire.content)
+            content = self.wire.content
+            return found, {name: value for name, value in shaped.items() if name not in content}
 
 
 class ApiModel:
@@ -235,14 +240,17 @@ async def _fitted(
         raise ModelError(f"an input picture cannot be converted: {error}") from error
 
 
-def _parameters(body: Body | tuple[FormField, ...], content: frozenset[str]) -> dict[str, Any]:
+def _parted(body: Body | tuple[FormField, ...]) -> tuple[Body, tuple[FormField, ...]]:
+    """Return a body's fields apart from the files of a form: so both kinds are shaped alike."""
     if isinstance(body, dict):
-        return {name: value for name, value in body.items() if name not in content}
-    return {
-        field.name: field.value
-        for field in body
-        if isinstance(field.value, str) and field.name not in content
-    }
+        return body, ()
+    files = tuple(field for field in body if isinstance(field.value, bytes))
+    return {field.name: field.value for field in body if isinstance(field.value, str)}, files
+
+
+def _form(fields: Body, files: tuple[FormField, ...]) -> tuple[FormField, ...]:
+    texts = (FormField(name=name, value=str(value)) for name, value in fields.items())
+    return (*texts, *files)
 
 
 def _seen(picture: Picture) -> PictureSeen:

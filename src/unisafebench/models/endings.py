@@ -21,11 +21,13 @@ Place = Literal[
     "error code",
     "images error code",
     "responses status",
+    "responses incomplete reason",
     "responses error code",
     "responses item error",
     "gemini blockReason",
     "gemini finishReason",
     "anthropic stop_reason",
+    "anthropic error message",
 ]
 """Where in an answer the value stands."""
 
@@ -60,17 +62,39 @@ ENDINGS: Mapping[Place, Mapping[str, Ending]] = {
         "moderation_blocked": _EITHER,
         "refusal": _EITHER,
     },
+    "images error code": {
+        "moderation_blocked": _EITHER,
+        "content_policy_violation": _EITHER,
+        "content_filter": _EITHER,
+        "contentFilter": _EITHER,
+    },
     "responses status": {
         "completed": _DONE,
         "incomplete": _DONE,
         "failed": _FAILED,
         "cancelled": _FAILED,
+        "queued": _FAILED,
+        "in_progress": _FAILED,
+    },
+    "responses incomplete reason": {
+        "max_output_tokens": _DONE,
+        "max_messages": _DONE,
+        "steered": _DONE,
+        "content_filter": _OUTPUT,
     },
     "responses error code": {
         "invalid_prompt": _INPUT,
         "image_content_policy_violation": _INPUT,
+        "content_filter": _INPUT,
+        "content_policy_violation": _EITHER,
+        "moderation_blocked": _EITHER,
         "bio_policy": _EITHER,
+        "cyber_policy": _EITHER,
         "misalignment_policy_violation": _EITHER,
+    },
+    "responses item error": {
+        "moderation_blocked": _EITHER,
+        "content_policy_violation": _EITHER,
     },
     "gemini blockReason": {
         "SAFETY": _INPUT,
@@ -80,6 +104,7 @@ ENDINGS: Mapping[Place, Mapping[str, Ending]] = {
         "IMAGE_SAFETY": _INPUT,
         "MODEL_ARMOR": _INPUT,
         "JAILBREAK": _INPUT,
+        "BLOCKED_REASON_UNSPECIFIED": _INPUT,
     },
     "gemini finishReason": {
         "STOP": _DONE,
@@ -102,6 +127,8 @@ ENDINGS: Mapping[Place, Mapping[str, Ending]] = {
         "MISSING_THOUGHT_SIGNATURE": _FAILED,
         "UNEXPECTED_TOOL_CALL": _DONE,
         "TOO_MANY_TOOL_CALLS": _DONE,
+        "CONTINUATION": _DONE,
+        "ESCALATION": _EITHER,
         "PUP_LIMITED_DISABLED": _STOPPED,
     },
     "anthropic stop_reason": {
@@ -111,7 +138,11 @@ ENDINGS: Mapping[Place, Mapping[str, Ending]] = {
         "tool_use": _DONE,
         "pause_turn": _DONE,
         "model_context_window_exceeded": _DONE,
-        "refusal": _OUTPUT,
+        # "output" when some of the answer had come: models/wires/anthropic.py.
+        "refusal": _EITHER,
+    },
+    "anthropic error message": {
+        "Output blocked by content filtering policy": _OUTPUT,
     },
 }
 

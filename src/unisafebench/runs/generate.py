@@ -178,12 +178,9 @@ async def _respond(subject: _Subject, sample: Sample, epoch: int) -> Response:
     output = await _ask(subject, sample, epoch)
     images: tuple[str, ...] = ()
     if output.images:
-        try:
-            images = await asyncio.to_thread(_store, subject.run, output.images)
-        except ImageError as error:
-            output = msgspec.structs.replace(
-                output, status="model_error", error=f"the model's picture is unusable: {error}"
-            )
+        images, unusable = await asyncio.to_thread(_store, subject.run, output.images)
+        if unusable:
+            output = _in_part(output, unusable)
     status = output.status
     if status == "completed" and not images and not (output.text or "").strip():
         status = "empty"
@@ -223,12 +220,39 @@ async def _ask(subject: _Subject, sample: Sample, epoch: int) -> Output:
     return await subject.ask(request)
 
 
-def _store(run: RunDirectory, images: tuple[bytes, ...]) -> tuple[str, ...]:
-    checked = [check_picture(data, name="the picture") for data in images]
-    try:
-        return tuple(run.images.put(picture) for picture in checked)
-    except OSError as error:
-        raise RunError(
-            f"the pictures of {run.path} cannot be written: {error.strerror}. Everything up to "
-            "here is kept: make room and repeat the command to go on."
-        ) from error
+def _store(run: RunDirectory, images: tuple[bytes, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Store the pictures that can be used; return their names, and what is wrong with the others.
+
+    Each is decoded in full, within the limits of `check_picture`, before it is stored under the
+    hash of its bytes: the same picture lies there once.
+
+    Raises:
+        RunError: they cannot be written.
+    """
+    names, unusable = [], []
+    for number, data in enumerate(images, start=1):
+        try:
+            names.append(run.images.put(check_picture(data, name="it")))
+        except ImageError as error:
+            which = "" if len(images) == 1 else f" {number} of {len(images)}"
+            unusable.append(f"the model's picture{which} is unusable: {error}")
+        except OSError as error:
+            raise RunError(
+                f"the pictures of {run.path} cannot be written: {error.strerror}. Everything up "
+                "to here is kept: make room and repeat the command to go on."
+            ) from error
+    return tuple(names), tuple(unusable)
+
+
+def _in_part(output: Output, unusable: tuple[str, ...]) -> Output:
+    """Return an output some of whose pictures cannot be used.
+
+    A completed one becomes a model error, is not judged, and is asked for again on resume: the
+    picture that is lost may be the unsafe one, and a verdict on the rest would be a verdict on
+    something that the model did not answer. What a provider blocked stays blocked, since a block
+    may well cut a picture off. The text and the usable pictures are kept in any case, for the
+    record.
+    """
+    status = "model_error" if output.status == "completed" else output.status
+    error = " ".join(part for part in (output.error, *unusable) if part)
+    return msgspec.structs.replace(output, status=status, error=error)

@@ -125,6 +125,61 @@ def test_retry_after_is_read_in_all_its_forms(headers: dict[str, str], wait: flo
     assert retry_after_seconds(headers, now=_NOW) == wait
 
 
+@pytest.mark.parametrize(
+    ("details", "headers", "wait"),
+    [
+        ([{"retryDelay": "13s"}], {}, 13),
+        ([{"violations": []}, {"retryDelay": "57.238747106s"}], {}, 57.238747106),
+        ([{"retryDelay": "13s"}], {"Retry-After": "2"}, 2),
+        ([{"retryDelay": "soon"}, {"retryDelay": 13}, "13s"], {}, None),
+        ({"retryDelay": "13s"}, {}, None),
+    ],
+)
+def test_a_wait_may_stand_in_the_details(
+    details: Any, headers: dict[str, str], wait: float | None
+) -> None:
+    """As Google writes it: seconds with an "s". A header is believed first."""
+    error = {"code": 429, "message": "slow", "status": "RESOURCE_EXHAUSTED", "details": details}
+    assert failure_of_status(429, headers, "", {"error": error}).wait_s == wait
+
+
+_COMBINATION = (
+    "The requested combination of response modalities ({}) is not supported by the model."
+)
+
+
+@pytest.mark.parametrize(
+    ("message", "lacks"),
+    [
+        ("Image input modality is not enabled for models/gemma-3-1b-it", "image_input"),
+        ("Model does not support the requested response modalities: image,text", "image_output"),
+        ("Multi-modal output is not supported.", "image_output"),
+        (f"{_COMBINATION.format('TEXT, IMAGE')} It accepts:\n* TEXT\n", "image_output"),
+        (f"{_COMBINATION.format('TEXT, IMAGE')} It accepts:\n* IMAGE\n", None),
+        (f"{_COMBINATION.format('TEXT')} It accepts:\n* IMAGE, TEXT\n", None),
+    ],
+)
+def test_gemini_says_what_a_model_lacks(message: str, lacks: str | None) -> None:
+    """A model that draws, but not so, is not said to lack anything."""
+    failure = failure_of_status(400, {}, "", {"error": {"code": 400, "message": message}})
+    assert (failure.lacks, failure.kind) == (lacks, "call")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "API key not valid. Please pass a valid API key.",
+        "API key expired. Please renew the API key.",
+        "User location is not supported for the API use.",
+        "Your credit balance is too low to access the Anthropic API.",
+        "You have reached your specified API usage limits. You will regain access on 2026-10-01.",
+    ],
+)
+def test_an_account_that_is_stopped_ends_it_all(message: str) -> None:
+    """Google and Anthropic say so with the status of a bad request."""
+    assert failure_of_status(400, {}, "", {"error": {"message": message}}).kind == "endpoint"
+
+
 @settings(deadline=None)
 @given(
     st.text(max_size=40) | st.from_regex(r"\w{3}, \d+ Jan \d+ \d+:\d+:\d+ [+-]\d+", fullmatch=True)

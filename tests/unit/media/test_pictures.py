@@ -108,8 +108,11 @@ def test_text_called_png_is_not_a_picture(tmp_path: Path) -> None:
     """A download's error page is the usual case."""
     path = tmp_path / "page.png"
     path.write_text("<html>404 Not Found</html>")
-    with pytest.raises(ImageError, match=r"page\.png \(26 bytes\) is not a readable picture"):
+    with pytest.raises(ImageError) as caught:
         read_picture(path)
+    assert str(caught.value) == (
+        f"{path} (26 bytes) is not a readable picture: its type is not known."
+    )
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
@@ -168,6 +171,37 @@ def test_what_endpoints_do_not_take_becomes_png(encode: Encode, kind: str) -> No
     with Image.open(io.BytesIO(found.data)) as sent:
         assert sent.format == "PNG"
         assert sent.convert("RGB").tobytes() == image.tobytes()
+
+
+@pytest.mark.parametrize("inside", ["PNG", "DIB"])
+def test_a_bomb_inside_an_icon_is_refused(inside: str) -> None:
+    """The list of an ICO file says 16 x 16; the picture that it leads to is 70 million pixels."""
+    bomb = _bomb(10_000, 7_000)
+    if inside == "DIB":
+        bomb = struct.pack("<IiiHHIIiiII", 40, 10_000, 14_000, 1, 24, 0, 0, 0, 0, 0, 0) + bytes(99)
+    entry = struct.pack("<BBBBHHII", 16, 16, 0, 0, 1, 24, len(bomb), 22)
+    with pytest.raises(ImageError, match=r"pixels, more than the 64,000,000 allowed"):
+        check_picture(struct.pack("<HHH", 0, 1, 1) + entry + bomb)
+
+
+def test_a_frame_that_is_larger_than_its_film_is_refused(encode: Encode) -> None:
+    """A GIF of 4 x 4 whose first frame claims 65,535 x 65,535."""
+    data = bytearray(encode(Image.new("P", (4, 4)), "GIF"))
+    at = data.index(b",\0\0\0\0")
+    data[at + 5 : at + 9] = b"\xff" * 4
+    with pytest.raises(ImageError, match="64,000,000 allowed"):
+        check_picture(bytes(data))
+
+
+def test_a_picture_that_is_too_large_once_converted_is_refused(
+    encode: Encode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit holds for what would be kept, which nothing could read again."""
+    image = Image.effect_noise((64, 64), 90)
+    data = encode(image, "TIFF", compression="jpeg", quality=5)
+    monkeypatch.setattr(pictures, "MAX_BYTES", len(data))
+    with pytest.raises(ImageError, match=r"converted to image/png, is .* bytes, more than"):
+        check_picture(data)
 
 
 def test_conversion_keeps_transparency(encode: Encode) -> None:
@@ -249,6 +283,14 @@ def test_an_animation_is_taken_by_its_first_frame(
     data = encode(empty, kind, save_all=True, append_images=frames, duration=50)
     found = check_picture(data)
     assert (found.width, found.height, found.data, found.flaw) == (24, 16, data, None)
+
+
+def test_frames_after_the_first_are_not_decoded(picture: Image.Image, encode: Encode) -> None:
+    """A film of many frames costs what a picture costs: even broken frames are not met."""
+    wild = picture.quantize(64)
+    data = encode(wild, "GIF", save_all=True, append_images=[wild.rotate(90)] * 3)
+    found = check_picture(data[: len(data) * 4 // 5])
+    assert (found.mime, found.width, found.height, found.flaw) == ("image/gif", 24, 16, None)
 
 
 def test_an_animation_cut_in_its_first_frame_is_refused(

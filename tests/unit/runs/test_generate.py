@@ -63,38 +63,6 @@ async def test_what_the_model_gave_is_its_status(
     assert trial.watcher.advanced == {status: 1}
 
 
-async def test_pictures_are_stored_by_their_content(trial: "Trial") -> None:
-    """Each picture of a response lies in the run, in the order given; text beside it is kept."""
-    trial.open([trial.row("1", "text-to-image")])
-    images = (trial.png(1), trial.png(2))
-    await trial.generate(lambda _: Output(text="Here.", images=images))
-    response = trial.response("1")
-    assert response.status == "completed"
-    assert response.text == "Here."
-    assert tuple((trial.run.path / name).read_bytes() for name in response.images) == images
-
-
-async def test_a_picture_alone_is_not_empty(trial: "Trial") -> None:
-    """A response without text is complete when it holds a picture."""
-    trial.open([trial.row("1", "text-to-image")])
-    await trial.generate(lambda _: Output(images=(trial.png(1),)))
-    assert trial.response("1").status == "completed"
-
-
-@pytest.mark.parametrize(
-    "images", [(b"",), (b"<svg/>",), ("good", b"not a picture"), ("cut",), ("text",), (7,)]
-)
-async def test_an_unusable_picture_is_the_models_error(trial: "Trial", images: Any) -> None:
-    """A picture that cannot be decoded makes it a model error, whatever came beside it."""
-    made = {"good": trial.png(1), "cut": trial.png(1)[:-20]}
-    images = tuple(made.get(image, image) for image in images)
-    trial.open([trial.row("1", "text-to-image")])
-    await trial.generate(lambda _: Output(text="Here.", images=images))
-    response = trial.response("1")
-    assert (response.status, response.images) == ("model_error", ())
-    assert response.error
-
-
 @pytest.mark.parametrize(
     ("error", "message"),
     [
