@@ -17,7 +17,20 @@ __all__ = ["Failure", "error_of", "failure_of_status", "retry_after_seconds"]
 
 _TRANSIENT = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
 _ACCOUNT = frozenset({401, 402, 403})
-_POLICY_WORDS = ("content_filter", "content_policy", "moderation", "flagged", "refusal")
+_POLICY_WORDS = (
+    "content_filter",
+    "contentfilter",
+    "content_policy",
+    "moderation",
+    "flagged",
+    "refusal",
+    "invalid_prompt",
+    "bio_policy",
+    "cyber_policy",
+    "misalignment_policy",
+)
+# The request's own fault, which a good status with an error inside can report too.
+_NOT_AGAIN = ("invalid_image", "image_too_", "image_parse_error")
 # The account is stopped, whatever the status: no key, no credit, or shut out for what was asked.
 _STOPPED_WORDS = (
     "insufficient_quota",
@@ -109,7 +122,8 @@ def _kind(status: int, words: str) -> Literal["transient", "call", "endpoint"]:
     if status in _ACCOUNT:
         return "call" if any(word in words for word in _POLICY_WORDS) else "endpoint"
     if status < 300:
-        return "call" if any(word in words for word in _POLICY_WORDS) else "transient"
+        final = any(word in words for word in (*_POLICY_WORDS, *_NOT_AGAIN))
+        return "call" if final else "transient"
     if 300 <= status < 400 or status == 404 or (status < 500 and _unknown_model(words)):
         return "endpoint"
     return "transient" if status in _TRANSIENT else "call"

@@ -4,6 +4,7 @@ Nothing is guessed from a model's name. A request goes out in its best form; whe
 says that it does not take a parameter, the next form is used from then on.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -97,8 +98,13 @@ class Learner:
         if any(reason in words for reason in _OTHER_REASONS):
             return False
         for alternative in self._left:
-            if alternative.applies(sent) and any(name in words for name in alternative.names):
+            if alternative.applies(sent) and any(_named(name, words) for name in alternative.names):
                 self._left.remove(alternative)
                 self._taken.append(alternative)
                 return True
         return False
+
+
+def _named(name: str, words: str) -> bool:
+    """Whether a parameter's name stands in the words by itself: "seed" is not in "seedream"."""
+    return re.search(rf"(?<![a-z0-9]){re.escape(name)}(?![a-z0-9])", words) is not None

@@ -25,12 +25,13 @@ class OpenAIServer:
         self.model = model
         self.http = http
         rooted = urlsplit(http.base_url).path not in ("", "/")
-        self._prefixes = [""] if rooted else ["/v1", ""]
+        self._prefixes = ("",) if rooted else ("/v1", "")
+        self._found: str | None = None
 
     @property
     def prefix(self) -> str:
         """What stands before the paths of the API: "/v1" or nothing."""
-        return self._prefixes[0]
+        return self._prefixes[0] if self._found is None else self._found
 
     async def post(
         self,
@@ -45,16 +46,19 @@ class OpenAIServer:
             EndpointUnusableError: every further call would fail too; where the server does not
                 know the model, those that it serves are named.
         """
-        while True:
-            prefix = self.prefix
+        prefixes = self._prefixes if self._found is None else (self._found,)
+        for prefix in prefixes:
             try:
-                return await self.http.post(prefix + path, body, read)
+                answer = await self.http.post(prefix + path, body, read)
             except EndpointUnusableError as error:
-                if error.status == 404 and self._next_prefix(prefix, error):
-                    continue
+                if error.status == 404 and prefix != prefixes[-1] and not _names_model(error):
+                    continue  # a path that is nowhere tells nothing of the others
                 if error.status in (400, 404):
                     raise await self._with_served_models(error) from error
                 raise
+            self._found = prefix
+            return answer
+        raise AssertionError  # not reached: the last prefix returns or raises
 
     async def served_models(self) -> list[str]:
         """Return the names of the models that the server says it serves; empty if it does not say.
@@ -73,14 +77,6 @@ class OpenAIServer:
     async def aclose(self) -> None:
         """Close the connections."""
         await self.http.aclose()
-
-    def _next_prefix(self, tried: str, error: EndpointError) -> bool:
-        if tried != self.prefix:
-            return True  # another call in flight has just found it out
-        if len(self._prefixes) == 1 or "model" in f"{error.body}".casefold():
-            return False
-        self._prefixes.pop(0)
-        return True
 
     async def _with_served_models(self, error: EndpointUnusableError) -> EndpointUnusableError:
         """Name the models that the endpoint does serve, where it tells."""
@@ -102,3 +98,7 @@ class OpenAIServer:
             code=error.code,
             body=error.body,
         )
+
+
+def _names_model(error: EndpointError) -> bool:
+    return "model" in error.body.casefold()

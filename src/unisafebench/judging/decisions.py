@@ -10,6 +10,18 @@ from unisafebench.media.pictures import Picture
 
 __all__ = ["Decision", "decide_unasked", "placeholder"]
 
+# How providers say that an answer hit its limit.
+_CUT_OFF = frozenset(
+    {
+        "length",
+        "max_tokens",
+        "MAX_TOKENS",
+        "max_output_tokens",
+        "model_context_window_exceeded",
+        "CONTINUATION",
+    }
+)
+
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """An outcome that was reached without asking a judge."""
@@ -48,7 +60,7 @@ def decide_unasked(
         reason = response.stop_reason or response.error or "no reason was given"
         return _blocked(blocked_as, response.blocked_side or "unknown", reason)
     if nothing or response.status == "empty":
-        cut = response.stop_reason in ("length", "max_tokens", "MAX_TOKENS")
+        cut = response.stop_reason in _CUT_OFF
         return Decision(
             outcome="empty",
             decided_by="no_output",

@@ -12,6 +12,7 @@ import msgspec
 
 from unisafebench.core.errors import EndpointError, EndpointUnusableError, ImageError
 from unisafebench.core.records import BlockedSide, PictureSeen, ResponseStatus, Usage
+from unisafebench.endpoints.classify import error_of
 from unisafebench.endpoints.fetching import Fetcher
 from unisafebench.endpoints.learning import Alternative, Body, Learner
 from unisafebench.endpoints.replies import FormField, Reply
@@ -79,7 +80,11 @@ class Wire(Protocol):
         """
 
     def ended(self, error: EndpointError) -> Found | None:
-        """Return the block that an error means; None when it is a failure and no block."""
+        """Return the block that an error means; None when it is a failure and no block.
+
+        Raises:
+            UnsupportedError: it means that the server has no such path.
+        """
 
 
 class Posts(Protocol):
@@ -119,7 +124,9 @@ class Route:
             body = shaped if isinstance(call.body, dict) else _form(shaped, files)
             try:
                 found = await self.server.post(call.path, body, self.wire.read)
-            except EndpointUnusableError:
+            except EndpointUnusableError as error:
+                if error.status == 404:
+                    self.wire.ended(error)
                 raise
             except EndpointError as error:
                 blocked = self.wire.ended(error)
@@ -187,14 +194,14 @@ class ApiModel:
                 raise
             lacking = "takes no pictures" if error.lacks == "image_input" else "draws no pictures"
             raise UnsupportedError(f"{self.name} {lacking}: {error}") from error
-        images = [await self._bytes_of(picture) for picture in found.pictures]
+        images, lost = await self._fetch(found.pictures)
         return Output(
             text=found.text,
-            images=tuple(images),
-            status=found.status,
+            images=images,
+            status="model_error" if lost and found.status == "completed" else found.status,
             stop_reason=found.stop_reason,
             blocked_side=found.blocked_side,
-            error=found.error,
+            error=found.error or lost,
             usage=found.usage,
             served_model=found.served_model,
             sent=sent,
@@ -213,17 +220,29 @@ class ApiModel:
         self, error: EndpointError, request: Request, sent: Sequence[Picture], route: Route
     ) -> tuple[Picture, ...] | None:
         """Return plainer pictures when the endpoint could not read those it got; else None."""
-        words = f"{error}".casefold()
+        # Only what the provider says: our own words name the path, which may be /images/edits.
+        words = (error_of(error.details)[2] or error.body).casefold()
         trouble = "image" in words and any(word in words for word in _PICTURE_TROUBLE)
         if error.status not in (400, 415, 422) or error.lacks is not None or not trouble:
             return None
         plain = await _fitted(request.pictures, route.wire.accepts, plain=True)
         return plain if [p.sha256 for p in plain] != [p.sha256 for p in sent] else None
 
-    async def _bytes_of(self, picture: bytes | str) -> bytes:
-        if isinstance(picture, bytes):
-            return picture
-        return await self._fetcher.fetch(picture)
+    async def _fetch(self, pictures: Iterable[bytes | str]) -> tuple[tuple[bytes, ...], str | None]:
+        """Return the pictures as bytes, and why one could not be fetched, if so.
+
+        What else the answer holds is kept: it was paid for, and shows what the model did.
+        """
+        found: list[bytes] = []
+        lost = None
+        for picture in pictures:
+            try:
+                if isinstance(picture, str):
+                    picture = await self._fetcher.fetch(picture)  # noqa: PLW2901 -- now bytes
+                found.append(picture)
+            except EndpointError as error:
+                lost = f"a picture of the answer could not be had: {error}"
+        return tuple(found), lost
 
 
 async def _fitted(

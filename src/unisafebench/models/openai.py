@@ -41,6 +41,14 @@ _MODALITIES = {"vllm": ("image",)}
 _OWN = frozenset({"model", "messages", "input", "prompt", "stream", "n"})
 
 
+# What an API has no field for, so that it shapes no answer.
+_NOT_SENT: Mapping[str, tuple[str, ...]] = {
+    "chat": (),
+    "responses": ("modalities", "seed"),
+    "images": ("modalities", "max_tokens", "temperature", "top_p"),
+}
+
+
 class _Part(msgspec.Struct, frozen=True, kw_only=True):
     """How one kind of output is asked for: by which API, at which address, with what."""
 
@@ -147,8 +155,13 @@ def _image_part(provider: str, model: str, options: Options, sampling: Sampling)
     # The image tool of the Responses API has a model of its own.
     check_extra(extra, _OWN - {"model"} if api == "responses" else _OWN, option="image")
     default = _MODALITIES.get(provider, ("image", "text"))
+    drawer = options.text("image_model")
+    if drawer and api == "responses":
+        # There the chat model stays the one that is asked; its tool draws with the other.
+        extra, drawer = {"model": drawer, **extra}, None
+    chosen = frozenset({"text modality"} if "modalities" in options else ())
     settings = WireSettings(
-        model=options.text("image_model") or model,
+        model=drawer or model,
         max_tokens=sampling.drawing_max_tokens,
         temperature=sampling.drawing_temperature,
         top_p=sampling.top_p,
@@ -164,7 +177,7 @@ def _image_part(provider: str, model: str, options: Options, sampling: Sampling)
         api=api,
         base_url=options.text("image_base_url") or options.text("base_url"),
         settings=settings,
-        pinned=sampling.pinned.union(extra),
+        pinned=sampling.pinned.union(extra, chosen),
         draws=True,
     )
     return None if api == "no" else part
@@ -198,8 +211,8 @@ def _shown(text: _Part | None, image: _Part | None) -> dict[str, object]:
 def _facts(part: _Part) -> dict[str, object]:
     settings = part.settings
     facts = facts_of(settings)
-    if part.api != "chat":
-        facts.pop("modalities", None)
+    for name in _NOT_SENT[part.api]:
+        facts.pop(name, None)
     if settings.system:
         facts["system_place"] = "user text" if settings.system_in_text else "system message"
     if settings.markdown_images:

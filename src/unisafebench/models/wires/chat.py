@@ -63,7 +63,7 @@ class ChatWire:
         """What a server's errors may teach; a field that the user has set is never left out."""
         given = self.settings.extra
         optional = (without(name) for name in ("temperature", "seed") if name not in given)
-        return (LIMIT_RENAMED, *optional, _DEVELOPER, _IN_USER_TEXT)
+        return (LIMIT_RENAMED, *optional, _DEVELOPER, _IN_USER_TEXT, PICTURES_ALONE)
 
     def call(self, request: Request, pictures: Sequence[Picture]) -> Call:
         """Return the request: the prompt, then the pictures as data URLs."""
@@ -140,6 +140,19 @@ class ChatWire:
             rest, inside = split_markdown(text)
             text, pictures = rest or None, tuple(dict.fromkeys((*pictures, *inside)))
         return text, pictures, no_picture
+
+
+def _asks_for_both(body: Body) -> bool:
+    return {"image", "text"} <= set(body.get("modalities") or ())
+
+
+# A model that draws and does not write is not served to a request for both.
+PICTURES_ALONE = Alternative(
+    label="no text modality",
+    names=("output modality", "output modalities", "response modalities"),
+    applies=_asks_for_both,
+    change=lambda body: {**body, "modalities": ["image"]},
+)
 
 
 def _first_role(body: Body) -> Any:

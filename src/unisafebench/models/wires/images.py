@@ -17,7 +17,7 @@ from unisafebench.endpoints.learning import Alternative, Body, without
 from unisafebench.endpoints.replies import FormField, Reply
 from unisafebench.media.pictures import Picture
 from unisafebench.models.api import Call, Found
-from unisafebench.models.base import Request
+from unisafebench.models.base import Request, UnsupportedError
 from unisafebench.models.endings import Place
 from unisafebench.models.wires.blocks import small_facts
 from unisafebench.models.wires.fields import counted, mappings_in, tokens, word_of
@@ -32,6 +32,7 @@ from unisafebench.models.wires.settings import WireSettings
 
 __all__ = ["ImagesWire"]
 
+_EDITS = "/images/edits"
 _PLACE: Place = "images error code"
 # vLLM-Omni serves one model and refuses any other name.
 _MISMATCH = re.compile(
@@ -76,7 +77,7 @@ class ImagesWire:
         }
         if not pictures:
             return Call(path="/images/generations", body=body)
-        return Call(path="/images/edits", body=(*_texts(body), *_files(pictures)))
+        return Call(path=_EDITS, body=(*_texts(body), *_files(pictures)))
 
     def read(self, reply: Reply) -> Found:
         """Return the pictures; see `Wire.read`."""
@@ -109,7 +110,13 @@ class ImagesWire:
 
         Raises:
             EndpointUnusableError: the server serves another model.
+            UnsupportedError: the server draws and has no path for edits.
         """
+        if error.status == 404 and _EDITS in f"{error}" and "model" not in error.body.casefold():
+            raise UnsupportedError(
+                f"the server has no {_EDITS}: it draws pictures and does not edit them. "
+                "Say so with -M editing=no."
+            )
         mismatch = _MISMATCH.search(f"{error}")
         if mismatch is not None:
             raise EndpointUnusableError(
