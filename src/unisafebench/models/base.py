@@ -25,6 +25,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     image_input: bool = False
     image_output: bool = False
     image_editing: bool = False
+    multi_turn: bool = False
+    """Whether further user turns of a sample are put to it; a sample that has some is else left."""
 
     def supports(self, task: Task) -> bool:
         """Whether a model with these capabilities can do the task at all."""

@@ -210,6 +210,10 @@ async def _ask(subject: _Subject, sample: Sample, epoch: int) -> Output:
         pictures = await asyncio.to_thread(load_pictures, subject.run, sample.images)
     except ImageError as error:
         return Output(status="invalid_input", error=str(error))
+    if sample.turns and not subject.model.capabilities.multi_turn:
+        # Its first turn alone would be judged as if the whole conversation had been answered.
+        problem = f"the sample has {len(sample.turns)} further turns, which the adapter cannot send"
+        return Output(status="invalid_input", error=problem)
     request = Request(
         sample=sample,
         task=TASKS[sample.task],

@@ -352,3 +352,12 @@ async def test_one_odd_answer_does_not_end_a_task_that_is_done_otherwise(trial: 
     trial.open([trial.row(f"{n}") for n in range(5)])
     await trial.generate(answer, width=1)
     assert trial.watcher.advanced == {"completed": 4, "model_error": 1}
+
+
+async def test_a_sample_of_several_turns_is_not_cut_to_its_first(trial: "Trial") -> None:
+    """An adapter that cannot send them leaves it, and the reason is kept."""
+    trial.open([trial.row("1", turns=["And then?", "Go on."]), trial.row("2")])
+    await trial.generate(text)
+    assert trial.response("1").status == "invalid_input"
+    assert "2 further turns" in (trial.response("1").error or "")
+    assert trial.response("2").status == "completed"
