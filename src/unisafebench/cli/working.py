@@ -6,7 +6,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from unisafebench.core.errors import (
     EndpointError,
     EndpointUnusableError,
     PreflightError,
+    RunError,
     UniSafeBenchError,
 )
 from unisafebench.judging.probe import ProbeReport
@@ -90,7 +91,9 @@ def noted(run: RunDirectory) -> Iterator[None]:
         raise
     finally:
         ended = msgspec.structs.replace(invocation, ended=now(), result=result)
-        _note(run, (*earlier, ended))
+        # What ended the work is said, not that the full disk has no room for a note of it either.
+        with suppress(*(() if result == "done" else (RunError,))):
+            _note(run, (*earlier, ended))
 
 
 def _note(run: RunDirectory, invocations: tuple[Invocation, ...]) -> None:
@@ -180,6 +183,10 @@ async def make_responses(
     """
     if not lacking_responses(run, manifest):
         return
+    # An adapter that drives processes of its own keeps their logs in the run.
+    report_to = getattr(model, "report_to", None)
+    if report_to is not None:
+        await report_to(run.path, display.note)
     try:
         await generate(run, manifest, model, width=width, progress=display, stop=stop)
     finally:
