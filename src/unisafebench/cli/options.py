@@ -66,6 +66,12 @@ named_model_options = _all(
         metavar="KEY=VALUE",
         help="Setting of the model's adapter; repeatable.",
     ),
+    click.option(
+        "--field",
+        multiple=True,
+        metavar="OURS=THEIRS",
+        help="Field of a file of recorded answers, such as text=answer; repeatable.",
+    ),
 )
 
 model_options = _all(
@@ -316,6 +322,7 @@ class Values:
             UsageError: its name or an option is unusable.
         """
         options = key_values(self.model_option)
+        options |= {f"field.{ours}": theirs for ours, theirs in key_values(self.field).items()}
         if self.model_base_url is not None:
             options["base_url"] = self.model_base_url
         return resolve(self.model, Options(options, limits=self.limits()))

@@ -23,7 +23,7 @@ from unisafebench.core.errors import (
     UniSafeBenchError,
 )
 from unisafebench.judging.probe import ProbeReport
-from unisafebench.models.base import Model
+from unisafebench.models.base import Model, Reporter
 from unisafebench.runs.directory import RunDirectory
 from unisafebench.runs.generate import generate, lacking_responses
 from unisafebench.runs.judge import lacking_verdicts
@@ -184,9 +184,8 @@ async def make_responses(
     if not lacking_responses(run, manifest):
         return
     # An adapter that drives processes of its own keeps their logs in the run.
-    report_to = getattr(model, "report_to", None)
-    if report_to is not None:
-        await report_to(run.path, display.note)
+    if isinstance(model, Reporter):
+        await model.report_to(run.path, display.note)
     try:
         await generate(run, manifest, model, width=width, progress=display, stop=stop)
     finally:

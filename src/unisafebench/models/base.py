@@ -5,7 +5,8 @@ and returns what the model gave. A request that fails raises `EndpointError`; a 
 is an answer, not an error.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import msgspec
@@ -15,7 +16,16 @@ from unisafebench.core.records import BlockedSide, PictureSeen, ResponseStatus, 
 from unisafebench.core.tasks import Task
 from unisafebench.media.pictures import Picture
 
-__all__ = ["Capabilities", "Model", "ModelError", "Output", "Request", "UnsupportedError"]
+__all__ = [
+    "Capabilities",
+    "Model",
+    "ModelError",
+    "Output",
+    "Reporter",
+    "Request",
+    "Surveyor",
+    "UnsupportedError",
+]
 
 
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +77,8 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     pictures_sent: tuple[PictureSeen, ...] = ()
     details: dict[str, Any] = {}
     """What else the provider said of the call: request id, who served it, what a filter found."""
+    reject_image: bool | None = None
+    """The flag of the authors' files; only recorded answers have it."""
 
 
 class ModelError(UniSafeBenchError):
@@ -109,3 +121,23 @@ class Model(Protocol):
 
     async def aclose(self) -> None:
         """Release connections, processes and memory."""
+
+
+@runtime_checkable
+class Reporter(Protocol):
+    """What a model may offer besides: logs of its own, and notices while it runs."""
+
+    async def report_to(self, directory: Path, note: Callable[[str], None]) -> None:
+        """Keep logs below the directory of the run from now on, and give notices to `note`."""
+
+
+@runtime_checkable
+class Surveyor(Protocol):
+    """What a model may offer besides: to say before a run what it has for its samples."""
+
+    def survey(self, samples: Iterable[Sample], epochs: int) -> Sequence[str]:
+        """Return what the user should know, a line each; called before the first request.
+
+        Raises:
+            DataError: it cannot answer these samples as they are.
+        """

@@ -4,25 +4,32 @@ A model is named `provider/name` or `provider:argument`. The provider is an entr
 `unisafebench.models`; it names a function `create(name, options)` that makes the model. No
 adapter is imported before it is asked for, so that one with heavy imports costs the others nothing.
 
-An adapter's module may set two names that are read here and nowhere else: `SUMMARY`, one line for
-`unisafebench models` (without it the first line of its docstring is shown), and `REQUIRES`, the
-modules that it imports only when a model is made, such as `("torch",)`.
+An adapter's module may set some names that are read here and nowhere else: `SUMMARY`, one line for
+`unisafebench models` (without it the first line of its docstring is shown); `REQUIRES`, the modules
+that it imports only when a model is made, such as `("torch",)`; `EXTRA`, the optional part of its
+package that brings them; and `CAPABILITIES`, what all its models can do, where that is known before
+one is made. A missing module ends in one line that says what to install.
 """
 
 import ast
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from importlib import import_module
 from importlib.abc import InspectLoader
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
 
 import msgspec
 
-from unisafebench.core.errors import UnknownNameError, UsageError
-from unisafebench.models.base import Model
+from unisafebench.core.errors import MissingExtraError, UnknownNameError, UsageError
+from unisafebench.models.base import Capabilities, Model
 
 __all__ = ["ENTRY_POINTS", "AdapterInfo", "Factory", "list_models", "provider_of", "resolve"]
+
+_OURS = "unisafebench"
 
 ENTRY_POINTS = "unisafebench.models"
 """The entry point group in which a package names its adapters."""
@@ -39,6 +46,23 @@ class AdapterInfo(msgspec.Struct, frozen=True, kw_only=True):
     module: str
     installed: bool
     """Whether the modules it needs are there; when not, `resolve` says which one is missing."""
+    missing: tuple[str, ...] = ()
+    """The modules that are not there."""
+    extra: str | None = None
+    """The optional part of its package that brings what it needs."""
+    install: str | None = None
+    """The command that adds what is missing; None when nothing is, or no extra brings it."""
+    capabilities: Capabilities | None = None
+    """What all its models can do; None when that depends on the model."""
+
+
+class _Declared(msgspec.Struct, frozen=True):
+    """What an adapter's module says of itself."""
+
+    summary: str = ""
+    requires: tuple[str, ...] = ()
+    extra: str | None = None
+    capabilities: Capabilities | None = None
 
 
 def provider_of(name: str) -> str:
@@ -55,6 +79,7 @@ def resolve(name: str, options: Mapping[str, str] | None = None) -> Model:
 
     Raises:
         UnknownNameError: no installed package has an adapter for this provider.
+        MissingExtraError: a module that it needs is not installed, and an extra brings it.
         UsageError: two packages claim the provider, or its adapter cannot be loaded.
     """
     provider = provider_of(name)
@@ -68,7 +93,14 @@ def resolve(name: str, options: Mapping[str, str] | None = None) -> Model:
             f"the model provider {provider!r} is claimed by the packages {packages}. "
             "Uninstall all but one of them."
         )
-    model: object = _load(claims[0])(name, {} if options is None else options)
+    factory = _load(claims[0])
+    declared = _declared(import_module(claims[0].module))
+    for module in _missing(declared) if declared.extra else ():
+        raise _lacking(claims[0], declared, module)
+    try:
+        model: object = factory(name, {} if options is None else options)
+    except ModuleNotFoundError as error:
+        raise _lacking(claims[0], declared, str(error.name)) from error
     if not isinstance(model, Model):
         raise UsageError(
             f"{_place(claims[0])} made an object of type {type(model).__name__!r}, "
@@ -97,10 +129,7 @@ def _load(entry: EntryPoint) -> Factory:
                 f"{_place(entry)} is registered, but its module is not there. "
                 f"Reinstall the package {_package(entry)!r}."
             ) from error
-        raise UsageError(
-            f"{_place(entry)} needs the module {error.name!r}, which is not installed. "
-            f"Install it, or the optional part of {_package(entry)!r} that brings it."
-        ) from error
+        raise _lacking(entry, _declared_in_source(entry.module), str(error.name)) from error
     except (ImportError, AttributeError) as error:
         raise UsageError(
             f"{_place(entry)} cannot be loaded: {error}. "
@@ -110,30 +139,87 @@ def _load(entry: EntryPoint) -> Factory:
 
 
 def _describe(entry: EntryPoint) -> AdapterInfo:
+    broken: tuple[str, ...] = ()
     try:
-        module = import_module(entry.module)
-    except ImportError:
-        summary, installed = _docstring_unimported(entry.module), False
-    else:
-        summary = getattr(module, "SUMMARY", None) or module.__doc__ or ""
-        installed = all(_is_installed(name) for name in getattr(module, "REQUIRES", ()))
+        declared = _declared(import_module(entry.module))
+        loads = True
+    except ImportError as error:
+        declared = _declared_in_source(entry.module)
+        broken = (error.name,) if isinstance(error, ModuleNotFoundError) and error.name else ()
+        loads = False
+    missing = tuple(dict.fromkeys([*broken, *_missing(declared)]))
     return AdapterInfo(
         provider=entry.name,
-        summary=summary.strip().partition("\n")[0],
+        summary=declared.summary,
         module=entry.module,
-        installed=installed,
+        installed=loads and not missing,
+        missing=missing,
+        extra=declared.extra,
+        install=_command(entry, declared.extra) if missing and declared.extra else None,
+        capabilities=declared.capabilities,
     )
 
 
-def _docstring_unimported(module: str) -> str:
-    """Read a module's docstring from its source; "" where there is none to read."""
+def _declared(module: ModuleType) -> _Declared:
+    can = getattr(module, "CAPABILITIES", None)
+    return _Declared(
+        summary=_first_line(getattr(module, "SUMMARY", None) or module.__doc__),
+        requires=tuple(getattr(module, "REQUIRES", ())),
+        extra=getattr(module, "EXTRA", None),
+        capabilities=can if isinstance(can, Capabilities) else None,
+    )
+
+
+def _declared_in_source(module: str) -> _Declared:
+    """Read from its source what a module that cannot be imported says of itself."""
     try:
         spec = find_spec(module)
         if spec is None or not isinstance(spec.loader, InspectLoader):
-            return ""
-        return ast.get_docstring(ast.parse(spec.loader.get_source(module) or "")) or ""
+            return _Declared()
+        tree = ast.parse(spec.loader.get_source(module) or "")
     except (ImportError, SyntaxError):
-        return ""
+        return _Declared()
+    said = dict(_constants(tree))
+    return _Declared(
+        summary=_first_line(said.get("SUMMARY") or ast.get_docstring(tree)),
+        requires=tuple(said.get("REQUIRES", ())),
+        extra=said.get("EXTRA"),
+    )
+
+
+def _constants(tree: ast.Module) -> Iterator[tuple[str, Any]]:
+    """Yield the names that a module sets to plain values."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            with suppress(ValueError):
+                yield node.targets[0].id, ast.literal_eval(node.value)
+
+
+def _missing(declared: _Declared) -> tuple[str, ...]:
+    return tuple(name for name in declared.requires if not _is_installed(name))
+
+
+def _lacking(entry: EntryPoint, declared: _Declared, module: str) -> UsageError:
+    """Return the error of an adapter that needs a module which is not there."""
+    package = _package(entry)
+    if declared.extra and package == _OURS:
+        return MissingExtraError(f"The model provider {entry.name!r}", declared.extra, module)
+    remedy = (
+        f"Install it with: {_command(entry, declared.extra)}"
+        if declared.extra
+        else f"Install it, or the optional part of {package!r} that brings it."
+    )
+    return UsageError(
+        f"{_place(entry)} needs the module {module!r}, which is not installed. {remedy}"
+    )
+
+
+def _command(entry: EntryPoint, extra: str) -> str:
+    return f"pip install '{_package(entry)}[{extra}]'"
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").strip().partition("\n")[0]
 
 
 def _is_installed(module: str) -> bool:

@@ -17,7 +17,14 @@ from unisafebench.core.keys import KeyIndex, hash_parts
 from unisafebench.core.records import Response, ResponseStatus, Sample
 from unisafebench.core.tasks import TASKS
 from unisafebench.media.pictures import Picture, check_picture
-from unisafebench.models.base import Model, ModelError, Output, Request, UnsupportedError
+from unisafebench.models.base import (
+    Model,
+    ModelError,
+    Output,
+    Request,
+    Surveyor,
+    UnsupportedError,
+)
 from unisafebench.runs.directory import RunDirectory
 from unisafebench.runs.journal import Journal, index_journal
 from unisafebench.runs.manifest import Manifest, now
@@ -78,7 +85,11 @@ async def generate(
 
     Raises:
         EndpointUnusableError: the model's endpoint is of no further use; what is done is kept.
+        DataError: recorded answers do not fit the samples; nothing was started.
     """
+    if isinstance(model, Surveyor):
+        for note in model.survey(stored_samples(run, Sample), manifest.epochs):
+            progress.note(note)
     done = index_responses(run)
     todo = _count_lacking(run, manifest, done)
     asked = manifest.dataset.samples * manifest.epochs
@@ -195,6 +206,7 @@ async def _respond(subject: _Subject, sample: Sample, epoch: int) -> Response:
         stop_reason=output.stop_reason,
         blocked_side=output.blocked_side,
         error=output.error,
+        reject_image=output.reject_image,
         served_model=output.served_model,
         sent=output.sent,
         pictures_sent=output.pictures_sent,

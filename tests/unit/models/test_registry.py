@@ -1,10 +1,15 @@
 """The registry against real installed packages, made in a temporary directory."""
 
+import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from unisafebench.core.errors import UnknownNameError, UsageError
+from unisafebench.cli.models import command as command_models
+from unisafebench.core.errors import MissingExtraError, UnknownNameError, UsageError
+from unisafebench.models import registry
+from unisafebench.models.base import Capabilities
 from unisafebench.models.demo import DemoModel
 from unisafebench.models.registry import list_models, provider_of, resolve
 
@@ -91,6 +96,75 @@ def test_missing_module_is_named_with_the_package(site: Path) -> None:
         resolve("needy/x")
     info = next(info for info in list_models() if info.provider == "needy")
     assert (info.summary, info.installed) == ("Needs a thing.", False)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'EXTRA = "deep"\nimport no_such_module_of_anyone\n',
+        'EXTRA = "deep"\nREQUIRES = ("no_such_module_of_anyone",)\ncreate = lambda *_: None\n',
+    ],
+    ids=["import", "declared"],
+)
+def test_missing_extra_is_one_line_with_the_command(
+    site: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    """Whether it fails at import or is declared, the message says what to type."""
+    module = f"deep_adapter_{len(source)}"
+    _install(site, "whales", "whale", module, f'"""Sings."""\n{source}')
+    command = "pip install 'whales[deep]'"
+    with pytest.raises(UsageError) as caught:
+        resolve("whale/x")
+    assert str(caught.value).endswith(
+        "needs the module 'no_such_module_of_anyone', which is not installed. "
+        f"Install it with: {command}"
+    )
+    assert "\n" not in str(caught.value)
+    info = next(info for info in list_models() if info.provider == "whale")
+    assert (info.summary, info.installed) == ("Sings.", False)
+    assert (info.missing, info.extra) == (("no_such_module_of_anyone",), "deep")
+    assert info.install == command
+    ended = CliRunner().invoke(command_models, [])
+    assert f"whale: {command} adds no_such_module_of_anyone\n" in ended.output
+    # An adapter of our own package raises the error that all our extras share.
+    monkeypatch.setattr(registry, "_OURS", "whales")
+    with pytest.raises(MissingExtraError, match="The model provider 'whale' needs"):
+        resolve("whale/x")
+
+
+def test_module_that_is_missed_only_when_a_model_is_made(site: Path) -> None:
+    """An adapter that imports late and declares nothing gets the same line."""
+    source = 'EXTRA = "deep"\ndef create(name, options):\n    import no_such_module_of_anyone\n'
+    _install(site, "squids", "squid", "squid_adapter", source)
+    with pytest.raises(UsageError, match=r"Install it with: pip install 'squids\[deep\]'$"):
+        resolve("squid/x")
+
+
+def test_installed_extra_asks_for_nothing(site: Path) -> None:
+    """With all modules there, no command is shown."""
+    source = 'EXTRA = "deep"\nREQUIRES = ("json",)\ncreate = lambda *_: None\n'
+    _install(site, "seals", "seal", "seal_adapter", source)
+    info = next(info for info in list_models() if info.provider == "seal")
+    assert (info.installed, info.missing, info.install) == (True, (), None)
+
+
+def test_capabilities_where_they_are_known(site: Path) -> None:
+    """What all models of an adapter can do is listed; what depends on the model is left blank."""
+    source = (
+        "from unisafebench.models.base import Capabilities\n"
+        "CAPABILITIES = Capabilities(image_input=True)\ncreate = lambda *_: None\n"
+    )
+    _install(site, "cranes", "crane", "crane_adapter", source)
+    found = {info.provider: info.capabilities for info in list_models()}
+    assert found["crane"] == Capabilities(image_input=True)
+    assert found["openai"] is None
+    listed = CliRunner().invoke(command_models, [], env={"COLUMNS": "200"}).output.splitlines()
+    assert next(line for line in listed if line.startswith("crane")).split() == [
+        *("crane", "yes", "text,", "vision")
+    ]
+    as_json = json.loads(CliRunner().invoke(command_models, ["--json"]).output)
+    crane = next(info for info in as_json if info["provider"] == "crane")
+    assert crane["capabilities"]["image_input"] is True
 
 
 def test_adapter_whose_own_module_is_gone_asks_for_a_new_installation(site: Path) -> None:

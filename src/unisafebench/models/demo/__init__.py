@@ -7,4 +7,6 @@ model. Every text and picture says so itself.
 
 from unisafebench.models.demo.model import DemoModel, create
 
-__all__ = ["DemoModel", "create"]
+__all__ = ["CAPABILITIES", "DemoModel", "create"]
+
+CAPABILITIES = DemoModel.capabilities
