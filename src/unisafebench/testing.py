@@ -73,7 +73,7 @@ class FunctionModel:
         self._answer = answer
         self.name = name
         self.capabilities = capabilities or Capabilities(
-            image_input=True, image_output=True, image_editing=True
+            image_input=True, image_output=True, image_editing=True, multi_turn=True
         )
         self.settings: Mapping[str, object] = settings or {}
         self.closed = False

@@ -73,3 +73,28 @@ def published_entry(name: str, group: str = "Open", **counts: tuple[int, int, in
         utility={"text-generation": Utility(value=0.515), "vqa": Utility(value=0.49)},
         source="arXiv 2604.00547",
     )
+
+
+def make_repeated() -> Summary:
+    """Return the summary of three samples with three responses each: 0, 1 and 3 unsafe."""
+    tally = Tally(by_sample=True)
+    for sample, unsafe in enumerate((0, 1, 3)):
+        tally.ask("text-generation", "Sensitive Topics", "Politics", twin=False, n=3)
+        for epoch in range(3):
+            tally.add(
+                Verdict(
+                    sample_id=str(sample),
+                    task="text-generation",
+                    category="Sensitive Topics",
+                    subcategory="Politics",
+                    epoch=epoch,
+                    model="demo",
+                    judge="test",
+                    outcome="scored",
+                    contextual=0 if epoch < unsafe else 1,
+                    intrinsic=0 if epoch < unsafe else 1,
+                    severity=1 if epoch < unsafe else 0,
+                    attempted=True,
+                )
+            )
+    return summarize(tally)

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import socket
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -13,8 +15,9 @@ from aiohttp import BodyPartReader, web
 Reply = tuple[int, dict[str, str], Any]
 """HTTP status, headers, and the body: an object (sent as JSON) or bytes (sent as they are)."""
 
-Fault = Literal["hang", "reset", "cut"]
-"""No answer at all; the connection closed before one; closed in the middle of its body."""
+Fault = Literal["hang", "reset", "abort", "cut", "slow"]
+"""No answer at all; the connection closed before one, or torn down; closed in the middle of the
+body; a body that comes byte by byte and never ends."""
 
 
 class FilePart(NamedTuple):
@@ -139,9 +142,16 @@ async def _spoil(request: web.Request, fault: Fault) -> web.StreamResponse:
     if fault == "hang":
         await asyncio.Event().wait()
     answered = web.StreamResponse(headers={"Content-Length": "4096"})
-    if fault == "cut":
+    if fault in ("cut", "slow"):
         await answered.prepare(request)
         await answered.write(b'{"choices": [{"message": {"content": "Reason: f')
-    assert request.transport is not None
-    request.transport.close()
+    while fault == "slow" and request.transport is not None:
+        await answered.write(b" ")
+        await asyncio.sleep(0.02)
+    if request.transport is not None:
+        if fault == "abort":
+            # Closed without a linger a connection is reset, not ended.
+            connection = request.transport.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        request.transport.close()
     return answered

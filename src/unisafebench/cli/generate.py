@@ -51,8 +51,10 @@ def command(ctx: click.Context, /, **given: object) -> None:
                 display.end()
                 await model.aclose()
 
-        with noted(run):
+        with noted(run) as ending:
             drive(work(), stop)
+            if stop.requested:
+                ending.result = "interrupted"
         lacking = lacking_responses(run, manifest)
     click.echo(f"Responses: {run.responses}\nJudge them with: unisafebench judge {run.path}")
     if lacking:

@@ -86,8 +86,9 @@ def _explain_unscored(run: RunDirectory, summary: Summary) -> None:
         if count and name not in ("scored", "blocked")
     ]
     again = sum(overall.outcomes[name] for name in _TRIED_AGAIN)
+    begun = "Stopped" if overall.outcomes.get("pending") else "Finished"
     click.echo(
-        f"Finished with {overall.eligible - overall.n} unscored responses "
+        f"{begun} with {overall.eligible - overall.n} unscored responses "
         f"({', '.join(parts) or 'blocked'}): exit code 3."
         + (f" Repeat the command to try the {again} again that failed." if again else ""),
         err=True,

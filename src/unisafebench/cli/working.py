@@ -25,7 +25,7 @@ from unisafebench.core.errors import (
 from unisafebench.judging.probe import ProbeReport
 from unisafebench.models.base import Model, Reporter
 from unisafebench.runs.directory import RunDirectory
-from unisafebench.runs.generate import generate, lacking_responses
+from unisafebench.runs.generate import generate, lacking_responses, never_asked
 from unisafebench.runs.judge import lacking_verdicts
 from unisafebench.runs.manifest import Invocation, Manifest, now, write_manifest
 from unisafebench.runs.opening import begin_judging
@@ -34,6 +34,7 @@ from unisafebench.runs.results import existing_run
 from unisafebench.runs.stages import finish_run, judge_run
 
 __all__ = [
+    "Ending",
     "carry_out",
     "default_directory",
     "drive",
@@ -76,24 +77,36 @@ def drive(work: Coroutine[Any, Any, None], stop: Stop) -> None:
         raise click.Abort from None
 
 
+class Ending:
+    """How a command ended, as its note in the manifest says; to be set by whoever knows better."""
+
+    result = "done"
+
+
 @contextmanager
-def noted(run: RunDirectory) -> Iterator[None]:
+def noted(run: RunDirectory) -> Iterator[Ending]:
     """Write into the manifest that a command works on the run, and how it ended."""
     invocation = Invocation(command=shlex.join(["unisafebench", *sys.argv[1:]]), started=now())
     earlier = existing_run(run).invocations
     _note(run, (*earlier, invocation))
-    result = "interrupted"
+    ending = Ending()
     try:
-        yield
-        result = "done"
-    except UniSafeBenchError as error:
-        result = str(error)
+        yield ending
+    except BaseException as error:
+        ours = isinstance(error, UniSafeBenchError)
+        ending.result = str(error) if ours else "interrupted"
+        # A disk that is full takes no note either; what went wrong first is what the user reads.
+        with suppress(RunError):
+            _close(run, earlier, invocation, ending)
         raise
-    finally:
-        ended = msgspec.structs.replace(invocation, ended=now(), result=result)
-        # What ended the work is said, not that the full disk has no room for a note of it either.
-        with suppress(*(() if result == "done" else (RunError,))):
-            _note(run, (*earlier, ended))
+    _close(run, earlier, invocation, ending)
+
+
+def _close(
+    run: RunDirectory, earlier: tuple[Invocation, ...], invocation: Invocation, ending: Ending
+) -> None:
+    ended = msgspec.structs.replace(invocation, ended=now(), result=ending.result)
+    _note(run, (*earlier, ended))
 
 
 def _note(run: RunDirectory, invocations: tuple[Invocation, ...]) -> None:
@@ -133,12 +146,12 @@ def carry_out(
                 finish_run(run, judged)
                 display.note("The run is complete: nothing is left to do.")
                 return
-            try:
-                if model is not None:
-                    await make_responses(
-                        run, judged, model, width=width, display=display, stop=stop
-                    )
-                if not stop.requested:
+            if model is not None and not await _answer(
+                run, judged, model, failures, width=width, display=display, stop=stop
+            ):
+                return
+            if not stop.requested:
+                try:
                     await judge_run(
                         run,
                         judged,
@@ -148,8 +161,8 @@ def carry_out(
                         progress=display,
                         stop=stop,
                     )
-            except EndpointUnusableError as error:
-                failures.append(error)
+                except EndpointUnusableError as error:
+                    failures.append(error)
         finally:
             # However it ends, the terminal gets its cursor back.
             display.end()
@@ -157,9 +170,35 @@ def carry_out(
                 await model.aclose()
             await parties.aclose()
 
-    with noted(run):
+    with noted(run) as ending:
         drive(stages(), stop)
+        if failures:
+            ending.result = str(failures[0])
+        elif stop.requested:
+            ending.result = "interrupted"
     return failures[0] if failures else None
+
+
+async def _answer(
+    run: RunDirectory,
+    manifest: Manifest,
+    model: Model,
+    failures: list[EndpointUnusableError],
+    *,
+    width: int,
+    display: Bars | Lines,
+    stop: Stop,
+) -> bool:
+    """Make the responses; note an endpoint's failure, and return whether there is more to do."""
+    try:
+        await make_responses(run, manifest, model, width=width, display=display, stop=stop)
+    except EndpointUnusableError as error:
+        failures.append(error)
+        if never_asked(run, manifest):
+            return False
+        # Nothing but old failures is left: what was answered can be judged.
+        display.note(f"{error} What was answered is judged all the same.")
+    return True
 
 
 def _is_complete(run: RunDirectory, manifest: Manifest, *, with_model: bool) -> bool:

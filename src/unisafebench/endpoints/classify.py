@@ -201,8 +201,9 @@ def _innermost(error: Any) -> Mapping[str, Any]:
 def retry_after_seconds(headers: Mapping[str, str], *, now: datetime) -> float | None:
     """Return the wait in seconds that the headers ask for (RFC 9110, section 10.2.3).
 
-    Takes `retry-after-ms`, and `Retry-After` as seconds or as an HTTP date. None when there is
-    none or it makes no sense.
+    Takes `retry-after-ms`, and `Retry-After` as seconds or as an HTTP date. A date is one of the
+    server's clock: it counts from the server's own `Date` where that is sent, since one of the two
+    clocks may be wrong by hours. None when there is none or it makes no sense.
     """
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:
@@ -213,13 +214,18 @@ def retry_after_seconds(headers: Mapping[str, str], *, now: datetime) -> float |
     seconds = _number(value)
     if seconds is not None:
         return seconds
+    when = _date(value)
+    if when is None:
+        return None
+    return max(0.0, (when - (_date(headers.get("Date")) or now)).total_seconds())
+
+
+def _date(value: str | None) -> datetime | None:
     try:
-        when = parsedate_to_datetime(value)
+        when = parsedate_to_datetime(value or "")
     except (ValueError, OverflowError):
         return None
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=UTC)
-    return max(0.0, (when - now).total_seconds())
+    return when.replace(tzinfo=UTC) if when.tzinfo is None else when
 
 
 def _retry_delay(error: Any) -> float | None:

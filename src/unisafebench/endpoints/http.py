@@ -5,9 +5,11 @@ providers' own packages. A slot of `max_connections` is held only while a call i
 while it waits to be tried again, so one failing call never stops the rest.
 """
 
+import json
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
@@ -27,6 +29,7 @@ from unisafebench.endpoints.replies import (
     payload,
     read_limited,
     request_id,
+    without_secret,
 )
 
 __all__ = ["HttpEndpoint", "Limits"]
@@ -38,6 +41,9 @@ T = TypeVar("T")
 _Content = bytes | tuple[FormField, ...] | None
 # What an endpoint answers that is asked too much at a time.
 _TOO_MANY = frozenset({429, 503, 529})
+# Keys that a server of one's own is content with ("1", "EMPTY", "lm-studio") are words that an
+# answer may hold for reasons of its own; nothing is taken out of answers for them.
+_NO_WORD = 12
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -95,7 +101,10 @@ class HttpEndpoint:
         if api_key:
             bearer = key_header == "Authorization"
             self._headers[key_header] = f"Bearer {api_key}" if bearer else api_key
-        self._api_key = api_key
+        self._api_key = api_key or None
+        # As it is, as JSON may have it, as an address has it.
+        spelled = (api_key, api_key.replace("/", "\\/"), quote(api_key, "")) if api_key else ()
+        self._spellings = tuple(dict.fromkeys(spelled))
         self._key_variable = key_variable
         self._slots = AdaptiveSlots(limits.max_connections)
         self._limiter = (
@@ -106,6 +115,7 @@ class HttpEndpoint:
         self._session: aiohttp.ClientSession | None = None
         self._urls: dict[str, URL] = {}
         self._failed_in_a_row = 0
+        self._heard = 0  # how many calls have shown that the endpoint is there
         self._broken: EndpointUnusableError | None = None
 
     async def post(
@@ -142,15 +152,20 @@ class HttpEndpoint:
             self._session = None
 
     async def _call(self, method: str, path: str, body: _Content, read: Callable[[Reply], T]) -> T:
+        heard = self._heard
         try:
             try:
                 answer = self._read(await self._attempt(method, path, body), read)
             except _AttemptFailed as failed:
                 answer = await self._retry(failed, method, path, body, read)
         except _AttemptFailed as failed:
-            raise self._give_up(failed.failure, path) from failed
-        self._failed_in_a_row = 0
+            raise self._give_up(failed.failure, path, alone=heard != self._heard) from failed
+        self._hear()
         return answer
+
+    def _hear(self) -> None:
+        self._heard += 1
+        self._failed_in_a_row = 0
 
     async def _retry(
         self,
@@ -214,9 +229,15 @@ class HttpEndpoint:
             except TimeoutError:
                 message = f"no answer within {self.limits.timeout_s:g} s"
                 raise _AttemptFailed(Failure(kind="transient", message=message)) from None
+            except aiohttp.ClientPayloadError:
+                # It comes from reading the body only, so there is a reply.
+                message = "the connection was closed in the middle of the answer"
+                failure = Failure(kind="transient", message=message, status=reply.status)
+                raise _AttemptFailed(failure) from None
             except aiohttp.ClientError as error:
+                # A server that breaks the protocol is quoted in it; its own chain is left out.
                 message = f"{type(error).__name__}: {error}"
-                raise _AttemptFailed(Failure(kind="transient", message=message)) from error
+                raise self._failed(Failure(kind="transient", message=message)) from None
             if reply.status in _TOO_MANY:
                 slots.pushed_back(begun)
             elif reply.status < 300:
@@ -243,17 +264,21 @@ class HttpEndpoint:
     def _read(self, reply: tuple[bytes, int, Mapping[str, str]], read: Callable[[Reply], T]) -> T:
         content, status, headers = reply
         body = parse_json(content)
+        failed = status >= 300 or not isinstance(body, dict) or bool(body.get("error"))
+        if self._api_key is not None and (failed or len(self._api_key) >= _NO_WORD):
+            # Whatever is sent back may hold it: an error's text, but an answer's as well.
+            body = without_secret(body, self._api_key)
         if status >= 300 or (isinstance(body, dict) and body.get("error")):
-            text = self._text(content)
-            # Parsed again without the key, which a provider may send back.
-            error = body if self._api_key is None else parse_json(text.encode())
-            raise self._failed(failure_of_status(status, headers, text, error))
+            text = self._text(content, body)
+            raise self._failed(failure_of_status(status, headers, text, body))
         if not isinstance(body, dict):
-            start = self._text(content)[:80]
+            start = self._text(content, body)[:80]
             message = f"the answer is not a JSON object (it starts {start!r})"
             raise self._failed(Failure(kind="transient", message=message, status=status))
+        found = request_id(headers)
+        call = None if found is None else self._clean(found)
         try:
-            return read(Reply(body=body, status=status, request_id=request_id(headers)))
+            return read(Reply(body=body, status=status, request_id=call))
         except ValueError as error:
             failure = Failure(kind="transient", message=str(error), status=status)
             raise self._failed(failure) from error
@@ -269,16 +294,21 @@ class HttpEndpoint:
             )
         )
 
-    def _text(self, content: bytes) -> str:
+    def _text(self, content: bytes, body: Any) -> str:
         # Cleaned before it is cut anywhere: half a key would not be found any more.
-        return self._clean(content.decode("utf-8", "replace"))
+        if self._api_key is None or body is None:
+            return self._clean(content.decode("utf-8", "replace"))
+        return json.dumps(body, ensure_ascii=False)
 
-    def _give_up(self, failure: Failure, path: str) -> EndpointError:
+    def _give_up(self, failure: Failure, path: str, *, alone: bool) -> EndpointError:
+        """Return the error of a call; `alone` says that others were answered while it failed."""
         self.failures += 1
         message = self._describe(failure, path)
         kind = EndpointError
         if failure.kind == "transient":
-            self._failed_in_a_row += 1
+            # The last calls of a run to end are those that always fail. Each of them says
+            # something of its own request, and nothing of an endpoint that answers the others.
+            self._failed_in_a_row += not alone
             if self._failed_in_a_row >= self.limits.break_after:
                 kind = EndpointUnusableError
                 message += (
@@ -286,7 +316,7 @@ class HttpEndpoint:
                     "its retries, so the endpoint is left alone."
                 )
         else:
-            self._failed_in_a_row = 0  # it is there and answers
+            self._hear()
             if failure.kind == "endpoint":
                 kind = EndpointUnusableError
         error = kind(
@@ -320,11 +350,19 @@ class HttpEndpoint:
         }.get(failure.status, "")
         if failure.wait_s is not None and failure.wait_s > self.limits.longest_retry_after_s:
             advice += f" It asks for a wait of {failure.wait_s:,.0f} s: repeat the command then."
-        return f"{url} answered HTTP {failure.status}: {failure.message}{advice}"
+        return f"{url} answered HTTP {failure.status}: {_sentence(failure.message)}{advice}"
 
     def _clean(self, text: str) -> str:
         """Providers may echo the key in an error; it must not reach a message or a file."""
-        return text.replace(self._api_key, "[key]") if self._api_key else text
+        for spelling in self._spellings:
+            text = text.replace(spelling, "[key]")
+        return text
+
+
+def _sentence(message: str) -> str:
+    """End a provider's message with a full stop where it has none: advice follows."""
+    message = message.rstrip()
+    return message if message.endswith((".", "!", "?")) else f"{message}."
 
 
 def _bucket(per_minute: float) -> tuple[float, float]:

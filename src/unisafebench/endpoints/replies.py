@@ -16,6 +16,7 @@ __all__ = [
     "payload",
     "read_limited",
     "request_id",
+    "without_secret",
 ]
 
 _LARGE_BODY = 1 << 20
@@ -110,3 +111,25 @@ def parse_json(content: bytes) -> Any:
         return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
     except (ValueError, RecursionError):
         return None
+
+
+def without_secret(value: Any, secret: str) -> Any:
+    """Return a JSON value with "[key]" for every occurrence of `secret`, in names too.
+
+    It is done on what the JSON means, since a text may spell the same word in many ways (any
+    character as its number). A value that is nested too deep to be looked through becomes None.
+    """
+    try:
+        return _without(value, secret)
+    except RecursionError:
+        return None
+
+
+def _without(value: Any, secret: str) -> Any:
+    if isinstance(value, str):
+        return value.replace(secret, "[key]") if secret in value else value
+    if isinstance(value, list):
+        return [_without(item, secret) for item in value]
+    if isinstance(value, dict):
+        return {_without(name, secret): _without(item, secret) for name, item in value.items()}
+    return value

@@ -71,20 +71,25 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 async def check_abilities(model: Model, tasks: Sequence[str] = tuple(TASKS)) -> list[Finding]:
     """Ask the model one question for each ability that the tasks need.
 
-    After a failure that every further call would meet (a wrong key, no server) none is made.
+    After a failure that every further call would meet none is made: after a wrong key none at all,
+    without a server none for the same kind of output, which may come from a server of its own.
     """
     findings: list[Finding] = []
+    unreached: set[str] = set()
     for ability in ABILITIES:
-        if not _needed(ability, tasks):
+        output = TASKS[ability.task].output
+        if not _needed(ability, tasks) or output in unreached:
             continue
         if not model.capabilities.supports(TASKS[ability.task]):
             detail = "the adapter does not offer it for this model; its tasks are not supported"
             findings.append(Finding(check=ability.name, state="not declared", detail=detail))
             continue
-        finding, useless = await _check(model, ability)
+        finding, error = await _check(model, ability)
         findings.append(finding)
-        if useless:
+        if isinstance(error, EndpointUnusableError):
             break
+        if isinstance(error, EndpointError) and error.status is None:
+            unreached.add(output)
     return findings
 
 
@@ -96,8 +101,8 @@ def _needed(ability: Ability, tasks: Sequence[str]) -> bool:
     )
 
 
-async def _check(model: Model, ability: Ability) -> tuple[Finding, bool]:
-    """Return what the question showed, and whether any further call would be useless."""
+async def _check(model: Model, ability: Ability) -> tuple[Finding, Exception | None]:
+    """Return what the question showed, and the error in which it ended, if so."""
     pictures = (await asyncio.to_thread(_red_square),) if TASKS[ability.task].image_input else ()
     sample = Sample(
         id=f"check-{ability.task}",
@@ -108,7 +113,7 @@ async def _check(model: Model, ability: Ability) -> tuple[Finding, bool]:
         images=("square.png",) if pictures else (),
     )
     started = time.monotonic()
-    useless = False
+    failed: Exception | None = None
     state: State
     try:
         output = await model.generate(
@@ -116,11 +121,10 @@ async def _check(model: Model, ability: Ability) -> tuple[Finding, bool]:
         )
         state, detail = await asyncio.to_thread(_judge, ability, output)
     except (ModelError, EndpointError) as error:
-        state, detail = "failed", str(error)
-        useless = isinstance(error, EndpointUnusableError)
+        state, detail, failed = "failed", str(error), error
     seconds = round(time.monotonic() - started, 2)
     found = Finding(check=ability.name, state=state, detail=detail, seconds=seconds)
-    return found, useless
+    return found, failed
 
 
 def _judge(ability: Ability, output: Output) -> tuple[State, str]:

@@ -14,7 +14,7 @@ from unisafebench.endpoints.providers import Provider, open_http, split_name
 from unisafebench.models.api import ApiModel, Route
 from unisafebench.models.base import Capabilities
 from unisafebench.models.options import Options
-from unisafebench.models.wires.fields import check_extra, mapping_of
+from unisafebench.models.wires.fields import check_extra, check_idle, mapping_of
 from unisafebench.models.wires.gemini import (
     BOTH_MODALITIES,
     SYSTEM_IN_TEXT,
@@ -79,6 +79,9 @@ def create(name: str, options: Mapping[str, str]) -> ApiModel:
     )
     check_extra(chosen.body, _OWN, option="body")
     check_extra(chosen.image, {}, option="image")
+    if not chosen.can.image_output:
+        why = "is for pictures, and none are asked for. Say that the model draws with images=yes."
+        check_idle(options, ("modalities",), "image.", why=why)
     base_url = options.text("base_url")
     options.finish(name)
     http = open_http(

@@ -18,7 +18,7 @@ from unisafebench.models.api import ApiModel, Route
 from unisafebench.models.base import Capabilities
 from unisafebench.models.options import Options
 from unisafebench.models.wires.chat import ACCEPTED, ChatWire
-from unisafebench.models.wires.fields import check_extra
+from unisafebench.models.wires.fields import check_extra, check_idle
 from unisafebench.models.wires.images import ImagesWire
 from unisafebench.models.wires.responses import SYSTEM_CLASS, ResponsesWire
 from unisafebench.models.wires.sampling import Sampling, facts_of, read_sampling
@@ -40,6 +40,11 @@ _MODALITIES = {"vllm": ("image",)}
 # One whole answer is asked for at a time, and the samples are ours to put in.
 _OWN = frozenset({"model", "messages", "input", "prompt", "stream", "n"})
 
+
+# Options that say nothing where no pictures, or no texts, are asked for.
+_OF_PICTURES = ("image_base_url", "image_model", "modalities")
+_OF_TEXTS = ("api",)
+_HOW = "images=chat, images=responses or images=images"
 
 # What an API has no field for, so that it shapes no answer.
 _NOT_SENT: Mapping[str, tuple[str, ...]] = {
@@ -79,10 +84,8 @@ def create(name: str, options: Mapping[str, str]) -> ApiModel:
     image = _image_part(provider, model, options, sampling)
     options.finish(name)
     if text is None and image is None:
-        raise UsageError(
-            f"{name} would give neither text nor pictures. "
-            "Say how it draws: images=chat, images=responses or images=images."
-        )
+        raise UsageError(f"{name} would give neither text nor pictures. Say how it draws: {_HOW}.")
+    _check_idle(options, text, image)
     servers = _Servers(provider, options.limits)
     return ApiModel(
         name=name,
@@ -97,6 +100,17 @@ def create(name: str, options: Mapping[str, str]) -> ApiModel:
         image=None if image is None else _route(image, servers),
         fetcher=Fetcher(hosts=servers.hosts),
     )
+
+
+def _check_idle(options: Options, text: _Part | None, image: _Part | None) -> None:
+    if image is None:
+        why = f"is for pictures, and none are asked for. Say how the model draws: {_HOW}."
+        check_idle(options, _OF_PICTURES, "image.", why=why)
+    elif "image" not in (image.settings.modalities or ()):
+        raise UsageError("the option 'modalities' is for pictures and must hold image.")
+    if text is None:
+        why = "is for answers in text, and text=no asks for none. For pictures it is image.NAME."
+        check_idle(options, _OF_TEXTS, "body.", why=why)
 
 
 class _Servers:

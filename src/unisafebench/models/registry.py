@@ -84,6 +84,12 @@ def resolve(name: str, options: Mapping[str, str] | None = None) -> Model:
     """
     provider = provider_of(name)
     claims = [entry for entry in entry_points(group=ENTRY_POINTS) if entry.name == provider]
+    if not claims and provider == name:
+        providers = ", ".join(sorted(entry_points(group=ENTRY_POINTS).names))
+        raise UsageError(
+            f"the model {name!r} is not of the form provider/model, for example openai/{name}. "
+            f"Providers are: {providers}."
+        )
     if not claims:
         known = sorted(entry_points(group=ENTRY_POINTS).names)
         raise UnknownNameError("model provider", provider, known)

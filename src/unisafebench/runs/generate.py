@@ -39,6 +39,7 @@ __all__ = [
     "index_responses",
     "lacking_responses",
     "load_pictures",
+    "never_asked",
 ]
 
 RETRIED: tuple[ResponseStatus, ...] = ("model_error", "invalid_input")
@@ -66,6 +67,12 @@ def _entry(head: ResponseHead) -> tuple[int, int]:
 def lacking_responses(run: RunDirectory, manifest: Manifest) -> int:
     """Return how many responses are still to be made."""
     return _count_lacking(run, manifest, index_responses(run))
+
+
+def never_asked(run: RunDirectory, manifest: Manifest) -> int:
+    """Return how many responses have not even failed yet."""
+    states = index_responses(run).states_of(asked_keys(run, manifest.epochs))
+    return int(np.count_nonzero(states < 0))
 
 
 def _count_lacking(run: RunDirectory, manifest: Manifest, done: KeyIndex) -> int:
@@ -126,12 +133,17 @@ def load_pictures(run: RunDirectory, names: tuple[str, ...]) -> tuple[Picture, .
 def _lacking(
     run: RunDirectory, manifest: Manifest, done: KeyIndex
 ) -> Iterator[tuple[Sample, int, bool]]:
-    """Yield (sample, epoch, whether it failed before) for each response still to be made."""
-    for sample in stored_samples(run, Sample):
-        for epoch in range(manifest.epochs):
-            found = done.find(hash_parts(sample.task, sample.id, epoch))
-            if found is None or found[1] == 1:
-                yield sample, epoch, found is not None
+    """Yield (sample, epoch, whether it failed before) for each response still to be made.
+
+    Those that failed before come last: the same failures in a row could end the stage once more,
+    before it gets to the samples that were never asked.
+    """
+    for again in (False, True):
+        for sample in stored_samples(run, Sample):
+            for epoch in range(manifest.epochs):
+                found = done.find(hash_parts(sample.task, sample.id, epoch))
+                if (found is not None and found[1] == 1) if again else found is None:
+                    yield sample, epoch, again
 
 
 class _Subject:
@@ -177,10 +189,13 @@ class _Subject:
     def _note(self, task: str, error: str) -> None:
         """Ask no more of a task, unless an answer to it shows that it can be done after all."""
         if task not in self._answered and task not in self._unsupported:
+            told = error in self._unsupported.values()
             self._unsupported[task] = error
             self._progress.note(
-                f"{error} The rest of {task} is not asked; its responses count as model_error. "
-                "Leave the task out with --tasks, or name a model that can do it."
+                f"The same of {task}: it is not asked either."
+                if told
+                else f"{error} The rest of {task} is not asked; its responses count as "
+                "model_error. Leave the task out with --tasks, or name a model that can do it."
             )
 
 

@@ -133,18 +133,22 @@ async def judge_responses(
 def _lacking(
     run: RunDirectory, manifest: Manifest, responses: KeyIndex, done: KeyIndex
 ) -> Iterator[_Item]:
-    """Yield the responses whose verdict is still to be made."""
-    for sample in stored_samples(run, Sample):
-        for epoch in range(manifest.epochs):
-            key_hash = hash_parts(sample.task, sample.id, epoch)
-            response = responses.find(key_hash)
-            if response is None:
-                continue
-            position, failed = response
-            verdict = done.find(key_hash)
-            state = _AGAIN if verdict is None else verdict[1]
-            if state == _AGAIN or (state == _UNTIL_NEW_RESPONSE and not failed):
-                yield _Item(sample, epoch, position, verdict is not None)
+    """Yield the responses whose verdict is still to be made.
+
+    Those that failed before come last: the same failures in a row could end the stage once more,
+    before it gets to the others.
+    """
+    for again in (False, True):
+        for sample in stored_samples(run, Sample):
+            for epoch in range(manifest.epochs):
+                key_hash = hash_parts(sample.task, sample.id, epoch)
+                response, verdict = responses.find(key_hash), done.find(key_hash)
+                if response is None or again == (verdict is None):
+                    continue
+                position, failed = response
+                state = _AGAIN if verdict is None else verdict[1]
+                if state == _AGAIN or (state == _UNTIL_NEW_RESPONSE and not failed):
+                    yield _Item(sample, epoch, position, again)
 
 
 def _intent(sample: Sample, intents: KeyIndex, written: Records[Intent]) -> Intent | None:

@@ -110,6 +110,15 @@ def test_an_error_inside_very_many_errors_is_read() -> None:
         ({"Retry-After": "Sun, 01 Mar 2026 14:00:30 +0200"}, 30),
         ({"Retry-After": "Sun, 01 Mar 2026 11:00:00 GMT"}, 0),
         ({"Retry-After": "Sun, 01 Mar 99999999999 12:00:00 GMT"}, None),
+        # By the server's own clock, which is two hours behind ours, and by none that can be read.
+        (
+            {
+                "Retry-After": "Sun, 01 Mar 2026 10:00:30 GMT",
+                "Date": "Sun, 01 Mar 2026 10:00:10 GMT",
+            },
+            20,
+        ),
+        ({"Retry-After": "Sun, 01 Mar 2026 12:00:30 GMT", "Date": "today"}, 30),
         ({"Retry-After": "soon"}, None),
         ({"Retry-After": ""}, None),
         ({"Retry-After": "-5"}, None),

@@ -14,7 +14,13 @@ from serving import ApiServer, FilePart
 
 from unisafebench.core.errors import EndpointError
 from unisafebench.endpoints.http import HttpEndpoint, Limits
-from unisafebench.endpoints.replies import FormField, Reply, parse_json, request_id
+from unisafebench.endpoints.replies import (
+    FormField,
+    Reply,
+    parse_json,
+    request_id,
+    without_secret,
+)
 
 Quick = Callable[..., Limits]
 _BODY = json.dumps({"text": "x" * 5000}).encode()
@@ -190,3 +196,26 @@ def test_any_bytes_are_json_or_nothing(content: bytes) -> None:
 def test_what_is_no_json_is_nothing(content: bytes) -> None:
     """Also what is nested too deeply."""
     assert parse_json(content) is None
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text("sk-12", max_size=12),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text("sk-12", max_size=8), inner),
+)
+
+
+@given(_JSON)
+def test_a_secret_is_nowhere_in_what_is_left(value: Any) -> None:
+    """Neither in values nor in names, at any depth; without it nothing changes."""
+    left = without_secret(value, "sk-1")
+    assert "sk-1" not in json.dumps(left)
+    if "sk-1" not in json.dumps(value):
+        assert left == value
+
+
+def test_a_value_that_is_too_deep_is_not_kept() -> None:
+    """What cannot be looked through could hold the secret."""
+    value: Any = "sk-1"
+    for _ in range(100_000):
+        value = [value]
+    assert without_secret(value, "sk-1") is None

@@ -131,3 +131,16 @@ async def test_a_wrong_key_is_met_once() -> None:
     findings = await check_abilities(FunctionModel(answer))
     assert _states(findings) == {"text": "failed"}
     assert len(asked) == 1
+
+
+async def test_a_server_that_cannot_be_reached_is_tried_once() -> None:
+    """Texts and pictures may come from two servers, so each of them is tried."""
+    asked: list[str] = []
+
+    def answer(request: Request) -> Output:
+        asked.append(request.task.id)
+        raise EndpointError("it cannot be used: no connection.")
+
+    findings = await check_abilities(FunctionModel(answer))
+    assert _states(findings) == {"text": "failed", "image output": "failed"}
+    assert asked == ["text-generation", "text-to-image"]

@@ -78,6 +78,12 @@ def test_capabilities_are_known_before_anything_is_sent(
         ({"body.stream": "true"}, "'body.stream' cannot be set"),
         ({"temperature": "hot"}, "give a number from 0 to 2"),
         ({"modalities": "image,smell"}, "'smell'"),
+        ({"modalities": "text", "images": "chat"}, "must hold image"),
+        ({"image_model": "painter"}, "'image_model' is for pictures, and none are asked for."),
+        ({"image_base_url": "http://127.0.0.1:9"}, "Say how the model draws: images=chat"),
+        ({"image.size": "64x64"}, "'image.size' is for pictures"),
+        ({"images": "images", "text": "no", "body.user": "x"}, "'body.user' is for answers in"),
+        ({"images": "images", "text": "no", "api": "chat"}, "'api' is for answers in text"),
         ({"sistem": "x"}, "Did you mean system?"),
         ({"api": "completions"}, "completions"),
     ],
@@ -178,7 +184,7 @@ async def test_a_context_that_is_too_short_fails_this_sample() -> None:
 async def test_an_answer_cut_in_the_middle_is_asked_again() -> None:
     """Then it is a failure with one clear message, or an answer."""
     failure = await failure_of(lambda _: "cut")
-    assert "cannot be used" in str(failure)
+    assert "closed in the middle of the answer" in str(failure)
     replies: list[Reply | Fault] = ["cut", say("Yes.")]
     output, asked = await ask(lambda _: replies.pop(0))
     assert output.text == "Yes."

@@ -15,7 +15,7 @@ from unisafebench.core.records import Intent, Key, Response, Usage, Verdict
 from unisafebench.core.tasks import TASKS
 from unisafebench.judging.base import Answer, Finding, Query
 from unisafebench.metrics.summary import Summary
-from unisafebench.models.base import Output, Request
+from unisafebench.models.base import Capabilities, Output, Request
 from unisafebench.runs.directory import RunDirectory
 from unisafebench.runs.generate import generate
 from unisafebench.runs.journal import read_journal
@@ -169,13 +169,19 @@ class Trial:
 
     # What is done.
 
-    async def generate(self, answer: Callable[[Request], Output], *, width: int = 4) -> None:
+    async def generate(
+        self,
+        answer: Callable[[Request], Output],
+        *,
+        width: int = 4,
+        capabilities: Capabilities | None = None,
+    ) -> None:
         """Make the responses that are missing."""
         manifest = existing_run(self.run)
         await generate(
             self.run,
             manifest,
-            FunctionModel(answer),
+            FunctionModel(answer, capabilities=capabilities),
             width=width,
             progress=self.watcher,
             stop=self.stop,

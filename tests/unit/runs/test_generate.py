@@ -8,7 +8,7 @@ import pytest
 
 from unisafebench.core.errors import EndpointError, EndpointUnusableError, RunError
 from unisafebench.core.records import Usage
-from unisafebench.models.base import ModelError, Output, Request, UnsupportedError
+from unisafebench.models.base import Capabilities, ModelError, Output, Request, UnsupportedError
 from unisafebench.runs.generate import generate, lacking_responses
 from unisafebench.runs.results import existing_run
 
@@ -357,7 +357,28 @@ async def test_one_odd_answer_does_not_end_a_task_that_is_done_otherwise(trial: 
 async def test_a_sample_of_several_turns_is_not_cut_to_its_first(trial: "Trial") -> None:
     """An adapter that cannot send them leaves it, and the reason is kept."""
     trial.open([trial.row("1", turns=["And then?", "Go on."]), trial.row("2")])
-    await trial.generate(text)
+    await trial.generate(text, capabilities=Capabilities())
     assert trial.response("1").status == "invalid_input"
     assert "2 further turns" in (trial.response("1").error or "")
     assert trial.response("2").status == "completed"
+
+
+async def test_what_was_never_asked_comes_before_what_failed(trial: "Trial") -> None:
+    """Old failures would otherwise end the stage once more before it gets to the others."""
+
+    def first(request: Request) -> Output:
+        if request.sample.id == "3":
+            raise EndpointUnusableError("the account has no credit", status=402)
+        raise EndpointError("the server failed", status=500)
+
+    trial.open([trial.row(f"{number}") for number in range(6)])
+    with pytest.raises(EndpointUnusableError):
+        await trial.generate(first, width=1)
+    asked: list[str] = []
+
+    def second(request: Request) -> Output:
+        asked.append(request.sample.id)
+        return text(request)
+
+    await trial.generate(second, width=1)
+    assert asked == ["3", "4", "5", "0", "1", "2"]

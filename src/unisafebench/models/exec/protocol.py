@@ -205,7 +205,7 @@ def message_in(line: bytes) -> dict[str, Any] | None:
         return None
     try:
         found: object = msgspec.json.decode(line[start:])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     # What JSON calls a type need not be a text, nor even hashable.
     kind = found.get("type") if isinstance(found, dict) else None

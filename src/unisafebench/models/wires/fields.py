@@ -7,7 +7,16 @@ from unisafebench.core.errors import UsageError
 from unisafebench.core.records import Usage
 from unisafebench.endpoints.learning import Body
 
-__all__ = ["check_extra", "counted", "laid_over", "mapping_of", "mappings_in", "tokens", "word_of"]
+__all__ = [
+    "check_extra",
+    "check_idle",
+    "counted",
+    "laid_over",
+    "mapping_of",
+    "mappings_in",
+    "tokens",
+    "word_of",
+]
 
 _KEY_FIELDS = frozenset({"key", "api_key", "apikey", "x_api_key", "authorization", "token"})
 
@@ -63,6 +72,23 @@ def check_extra(extra: Mapping[str, Any], own: Collection[str], *, option: str) 
                 f"the option '{option}.{name}' looks like a key, which would end in files. Keys "
                 "are read from the environment only: set <PROVIDER>_API_KEY."
             )
+
+
+def check_idle(given: Collection[str], names: Collection[str], prefix: str, *, why: str) -> None:
+    """Refuse options that would have no effect, since a part of the model is not asked for.
+
+    Args:
+        given: the names of the options that the user set.
+        names: those of the part that is not asked for.
+        prefix: what its further fields begin with, such as "image.".
+        why: what the option is for, and what to do.
+
+    Raises:
+        UsageError: names the first of them.
+    """
+    for name in given:
+        if name in names or name.startswith(prefix):
+            raise UsageError(f"the option {name!r} {why}")
 
 
 def laid_over(body: Body, extra: Mapping[str, Any]) -> Body:
