@@ -8,11 +8,12 @@ import msgspec
 from rich.console import Console
 
 from unisafebench.cli import options
-from unisafebench.cli.gating import check_gates, parse_gates
+from unisafebench.cli.gating import base_of, check_gates, parse_gates
+from unisafebench.cli.judges import show_judges
 from unisafebench.cli.scores import plane_of, read_scores, with_published
 from unisafebench.comparisons.compare import Source, compare
 from unisafebench.comparisons.families import read_families
-from unisafebench.comparisons.reading import read_run
+from unisafebench.comparisons.reading import ReadRun, read_run
 from unisafebench.comparisons.result import Comparison
 from unisafebench.core.errors import UsageError
 from unisafebench.metrics.gates import Gate, GateResult, exit_code
@@ -44,6 +45,11 @@ _SUFFIXES = (".json", ".md")
     "--allow-different",
     is_flag=True,
     help="Compare runs made with other data, judge, prompts or protocol; what differs is shown.",
+)
+@click.option(
+    "--judges",
+    is_flag=True,
+    help="Runs of the same responses by several judges: agreement, and the range of each rate.",
 )
 @click.option(
     "--families",
@@ -98,6 +104,12 @@ def command(
         click.echo("\n".join(f"{PREFIX}{name}" for name in published_models()))
         return
     values = options.Values(given)
+    if values.judges:
+        _only_judges(values, runs, baseline)
+        judged = [source for _, source in _sources(runs) if isinstance(source, ReadRun)]
+        different = bool(values.allow_different)
+        show_judges(judged, output, allow_different=different, as_json=as_json)
+        return
     gates = parse_gates(values.fail_if)
     scores = read_scores(values)
     families = given["families"]
@@ -111,16 +123,40 @@ def command(
     )
     drawn = _plane(result, sources, scores)
     more = () if drawn is None else (plane_section(drawn),)
-    document = _document(result, drawn)
     for path in output:
         as_markdown = path.suffix.lower() == ".md"
-        text = comparison_markdown(result, more=more).encode("utf-8")
-        write_whole(path, text if as_markdown else document)
+        write_whole(
+            path,
+            comparison_markdown(result, more=more).encode("utf-8")
+            if as_markdown
+            else _document(result, drawn),
+        )
     if as_json:
-        click.echo(document, nl=False)
+        click.echo(_document(result, drawn), nl=False)
     else:
         print_comparison(Console(highlight=False), result, by, more=more)
     ctx.exit(_exit_code(result, _gated(runs, gates, values.max_unscored)))
+
+
+def _only_judges(values: options.Values, runs: Sequence[str], baseline: str | None) -> None:
+    """Refuse, with --judges, what has no meaning there.
+
+    Raises:
+        UsageError: names it.
+    """
+    if any(_is_published(name) for name in runs):
+        raise UsageError("--judges needs verdicts one by one; of published results none are known.")
+    useless = {
+        "--baseline": baseline,
+        "--families": values.families,
+        "--utility": values.utility,
+        "--utility-map": values.utility_map,
+        "--utility-metric": values.utility_metric,
+        "--fail-if": values.fail_if,
+    }
+    named = [name for name, value in useless.items() if value]
+    if named:
+        raise UsageError(f"--judges compares judges, not models: leave out {', '.join(named)}.")
 
 
 def _plane(
@@ -135,10 +171,11 @@ def _plane(
 
 
 def _document(result: Comparison, drawn: Plane | None) -> bytes:
-    whole = msgspec.to_builtins(result)
+    whole = msgspec.json.encode(result)
     if drawn is not None:
-        whole["plane"] = msgspec.to_builtins(drawn)
-    return msgspec.json.format(msgspec.json.encode(whole), indent=2) + b"\n"
+        # Put in as text: as Python objects the ids of all flips would take several times as much.
+        whole = whole[:-1] + b',"plane":' + msgspec.json.encode(drawn) + b"}"
+    return msgspec.json.format(whole, indent=2) + b"\n"
 
 
 def _gated(names: Sequence[str], gates: Sequence[Gate], max_unscored: float) -> int:
@@ -149,7 +186,9 @@ def _gated(names: Sequence[str], gates: Sequence[Gate], max_unscored: float) -> 
             continue
         run = RunDirectory(Path(name))
         summary = summary_of(run, existing_run(run), max_unscored=max_unscored)
-        found = check_gates(run.path, summary, gates)
+        # A change from a run is a gate on the others, not on that run itself.
+        own = [gate for gate in gates if (base := base_of(gate)) is None or not _same(name, base)]
+        found = check_gates(run.path, summary, own)
         for result in found:
             if result.status != "passed":
                 click.echo(visible(f"{name}: Gate: {result.message}"), err=True)
@@ -193,6 +232,10 @@ def _is_published(name: str) -> bool:
 
 def _identity(name: str) -> str:
     return find_published(name).name if _is_published(name) else str(Path(name).resolve())
+
+
+def _same(name: str, base: str) -> bool:
+    return not _is_published(base) and Path(name).resolve() == Path(base).resolve()
 
 
 def _labels(names: Sequence[str]) -> list[str]:

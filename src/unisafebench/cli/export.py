@@ -10,16 +10,17 @@ import click
 from unisafebench.cli import options
 from unisafebench.cli.gating import check_gates, parse_gates
 from unisafebench.cli.scores import read_scores
-from unisafebench.cli.sources import Source, read_sources, response_rows
+from unisafebench.cli.sources import Source, read_sources, response_rows, sample_rows
 from unisafebench.core.errors import RunError, UsageError
 from unisafebench.exports.authors import authors_files
+from unisafebench.exports.drawn import drawn_rows
 from unisafebench.exports.entries import Entry
 from unisafebench.exports.figures import FIGURES, draw
 from unisafebench.exports.github import job_summary
 from unisafebench.exports.junit import junit
 from unisafebench.exports.latex import latex_panels
 from unisafebench.exports.markdown import markdown_rates
-from unisafebench.exports.rows import RateRow, ResponseRow, rate_rows
+from unisafebench.exports.rows import RateRow, ResponseRow, SampleRow, rate_rows
 from unisafebench.exports.tables import csv_lines, write_parquet
 from unisafebench.metrics.gates import Gate, GateResult, exit_code
 from unisafebench.metrics.groups import RATES
@@ -29,7 +30,7 @@ from unisafebench.runs.manifest import write_whole
 __all__ = ["command"]
 
 _FORMATS = ("csv", "parquet", "markdown", "latex", "svg", "pdf", "authors", "junit", "github")
-_TABLES = ("rates", "responses")
+_TABLES = ("rates", "samples", "responses")
 _WHAT = {"csv": _TABLES, "parquet": _TABLES, "svg": tuple(FIGURES), "pdf": tuple(FIGURES)}
 _TO_FILE = ("parquet", "svg", "pdf", "authors")
 _FOR_CI = ("junit", "github")
@@ -59,7 +60,8 @@ _SUMMARY = "GITHUB_STEP_SUMMARY"
     "--what",
     type=click.Choice([*_TABLES, *FIGURES]),
     default=None,
-    help="csv, parquet: rates or responses; svg, pdf: bars, heatmap, plane.  [default: the first]",
+    help="csv, parquet: rates, samples or responses; svg, pdf: bars, heatmap, plane, refusal.  "
+    "[default: the first]",
 )
 @click.option(
     "--rate",
@@ -87,8 +89,9 @@ _SUMMARY = "GITHUB_STEP_SUMMARY"
 def command(ctx: click.Context, /, runs: tuple[str, ...], **given: object) -> None:
     """Write tables, figures and files for papers and CI.
 
-    RUN is the directory of a run, or "published:NAME" for a model of the paper. Gates (--fail-if)
-    are checked on each run; junit and github show what became of them.
+    RUN is the directory of a run, or "published:NAME" for a model of the paper. Beside a figure
+    its data are written, under its name and .csv. Gates (--fail-if) are checked on each run; junit
+    and github show what became of them.
     """
     values = options.Values(given)
     form, output = values.form, values.output
@@ -102,11 +105,15 @@ def command(ctx: click.Context, /, runs: tuple[str, ...], **given: object) -> No
     entries = [entry for entry, _ in checked]
     if what == "responses":
         _write_table(form, response_rows(sources, with_text=values.with_text), ResponseRow, output)
+    elif what == "samples":
+        _write_table(form, sample_rows(sources), SampleRow, output)
     elif what == "rates":
         rates = (row for entry in entries for row in rate_rows(entry))
         _write_table(form, rates, RateRow, output)
     elif what:
         _write(draw(what, entries, form, rate=values.rate), output)
+        data = drawn_rows(what, entries, rate=values.rate)
+        _write_table("csv", data, RateRow, output.with_name(f"{output.name}.csv"))
     elif form == "authors":
         _write_authors(entries, output)
     else:
@@ -183,8 +190,8 @@ def _checked(
 
 def _write_table(
     form: str,
-    rows: Iterable[RateRow | ResponseRow],
-    row_type: type[RateRow] | type[ResponseRow],
+    rows: Iterable[RateRow | ResponseRow | SampleRow],
+    row_type: type[RateRow] | type[ResponseRow] | type[SampleRow],
     output: Path | None,
 ) -> None:
     """Write a table as it comes: it may hold a row for each of millions of responses."""

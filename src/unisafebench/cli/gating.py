@@ -24,7 +24,7 @@ from unisafebench.published.load import PREFIX, find_published
 from unisafebench.runs.directory import RunDirectory
 from unisafebench.runs.results import existing_run
 
-__all__ = ["check_gates", "parse_gates"]
+__all__ = ["base_of", "check_gates", "parse_gates"]
 
 
 def parse_gates(rules: Iterable[str]) -> tuple[Gate, ...]:
@@ -44,6 +44,11 @@ def parse_gates(rules: Iterable[str]) -> tuple[Gate, ...]:
             else:
                 existing_run(RunDirectory(Path(base)))
     return gates
+
+
+def base_of(gate: Gate) -> str | None:
+    """Return what a gate compares a run with, None where it looks at the run alone."""
+    return gate.test.base if isinstance(gate.test, ChangeTest) else None
 
 
 def check_gates(run: Path, summary: Summary, gates: Sequence[Gate]) -> tuple[GateResult, ...]:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from unisafebench.core.errors import UsageError
 from unisafebench.core.tasks import TASKS
 from unisafebench.exports.entries import Entry, Figures, Utility, entry_of
-from unisafebench.exports.rows import ResponseRow, response_row
+from unisafebench.exports.rows import ResponseRow, SampleRow, response_row, sample_row
 from unisafebench.published.load import (
     PREFIX,
     SOURCE,
@@ -20,11 +21,11 @@ from unisafebench.published.load import (
 )
 from unisafebench.runs.directory import RunDirectory
 from unisafebench.runs.manifest import Manifest
-from unisafebench.runs.results import existing_run, results, summary_of
+from unisafebench.runs.results import Result, existing_run, results, summary_of
 from unisafebench.utility.mapping import VQA
 from unisafebench.utility.reading import UtilityTable
 
-__all__ = ["RunSource", "Source", "read_sources", "response_rows"]
+__all__ = ["RunSource", "Source", "read_sources", "response_rows", "sample_rows"]
 
 _GROUPS = {
     "LLM": "LLMs",
@@ -93,12 +94,6 @@ def response_rows(sources: Sequence[Source], *, with_text: bool) -> Iterator[Res
     Raises:
         UsageError: one of the sources is a published model, whose responses are not known.
     """
-    runs = [source.run for source in sources if source.run is not None]
-    for source in sources:
-        if source.run is None:
-            raise UsageError(
-                f"{source.entry.name} is published as counts: its single responses are not known."
-            )
     return (
         response_row(
             run.name,
@@ -108,9 +103,44 @@ def response_rows(sources: Sequence[Source], *, with_text: bool) -> Iterator[Res
             result.verdict,
             with_text=with_text,
         )
-        for run in runs
+        for run in _runs(sources)
         for result in results(run.directory, run.manifest)
     )
+
+
+def sample_rows(sources: Sequence[Source]) -> Iterator[SampleRow]:
+    """Return a row for each sample of the runs, read as they are taken.
+
+    Raises:
+        UsageError: one of the sources is a published model, whose responses are not known.
+    """
+    return (
+        sample_row(
+            run.name,
+            own[0].sample,
+            [result.verdict for result in own],
+            blocked_counts=run.manifest.judging is None
+            or run.manifest.judging.blocked_as == "refusal",
+        )
+        for run in _runs(sources)
+        for own in _by_sample(run)
+    )
+
+
+def _by_sample(run: RunSource) -> Iterator[list[Result]]:
+    # The epochs of a sample follow one another.
+    found = results(run.directory, run.manifest)
+    while own := list(islice(found, run.manifest.epochs)):
+        yield own
+
+
+def _runs(sources: Sequence[Source]) -> list[RunSource]:
+    for source in sources:
+        if source.run is None:
+            raise UsageError(
+                f"{source.entry.name} is published as counts: its single responses are not known."
+            )
+    return [source.run for source in sources if source.run is not None]
 
 
 def _find(name: str) -> RunSource | PublishedModel:

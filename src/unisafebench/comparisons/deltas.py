@@ -10,7 +10,7 @@ import numpy as np
 from unisafebench.comparisons.reading import Bools, Indices, Verdicts
 from unisafebench.comparisons.result import Balanced, GroupDelta, OverRefusal, RateDelta
 from unisafebench.metrics.clustered import ClusteredDifference, clustered_difference
-from unisafebench.metrics.groups import RATES, proportion
+from unisafebench.metrics.groups import RATES, Proportion, clustered_proportion, proportion
 from unisafebench.metrics.holm import holm
 from unisafebench.metrics.paired import (
     PairedDifference,
@@ -18,6 +18,7 @@ from unisafebench.metrics.paired import (
     paired_difference,
     unpaired_difference,
 )
+from unisafebench.metrics.samples import sample_counts
 
 __all__ = [
     "Matched",
@@ -68,15 +69,22 @@ def paired_rates(
 ) -> dict[str, RateDelta]:
     """Return the rates of both runs over some of the pairs, and their paired differences."""
     found = {}
-    n = int(np.count_nonzero(within))
+    samples = pairs.samples[within]
     for name in names:
         one, other = pairs.first[name][within], pairs.second[name][within]
         found[name] = RateDelta(
-            first=proportion(int(np.count_nonzero(one)), n, pairs.epochs),
-            second=proportion(int(np.count_nonzero(other)), n, pairs.epochs),
-            difference=_difference(one, other, pairs.samples[within], pairs.epochs),
+            first=_share(one, samples, pairs.epochs),
+            second=_share(other, samples, pairs.epochs),
+            difference=_difference(one, other, samples, pairs.epochs),
         )
     return found
+
+
+def _share(shows: Bools, samples: Indices, epochs: int) -> Proportion:
+    if epochs == 1:
+        return proportion(int(np.count_nonzero(shows)), len(shows))
+    kept, numbers = np.unique(samples, return_inverse=True)
+    return clustered_proportion(sample_counts(numbers, shows, len(kept)))
 
 
 def _difference(

@@ -25,6 +25,11 @@ class Difference(msgspec.Struct, frozen=True):
     value_first: str
     value_second: str
 
+    @property
+    def of_judge(self) -> bool:
+        """Whether it is who judges, with which prompts and settings, and not what or how."""
+        return self.what.split()[0] in ("judge", "extractor")
+
 
 class ComparisonMismatchError(RunError):
     """Runs that were made in different ways: their figures differ for other reasons, too."""
@@ -41,6 +46,11 @@ class ComparisonMismatchError(RunError):
             f"need not be one between the models:\n{lines}\n"
             "Judge the responses again in one way ('unisafebench judge'), or say "
             "--allow-different: what differs is then shown with the result."
+            + (
+                " To compare the judges, where the responses are the same, say --judges."
+                if all(each.of_judge for each in found)
+                else ""
+            )
         )
 
 

@@ -19,6 +19,7 @@ from unisafebench.comparisons.result import (
 from unisafebench.core.errors import UsageError
 from unisafebench.core.tasks import TASKS
 from unisafebench.core.taxonomy import CATEGORIES, SUBCATEGORIES, category_of
+from unisafebench.metrics.epochs import tries_of
 from unisafebench.metrics.groups import RATES, Policy, group_of
 
 __all__ = ["PAIRED", "compare_runs"]
@@ -91,7 +92,7 @@ class _Both:
         """Return a group that is one or several whole tasks."""
         return GroupDelta(
             rates=paired_rates(found, within),
-            beside=self._beside(within),
+            beside=self._beside(within, found.epochs, tries=True),
             left_out=left_out(self._first.verdicts, self._second.verdicts, pairs, tasks),
         )
 
@@ -102,25 +103,27 @@ class _Both:
         return {
             name: GroupDelta(
                 rates=paired_rates(found, within & (codes == code)),
-                beside=self._beside(within & (codes == code)),
+                beside=self._beside(within & (codes == code), found.epochs),
             )
             for name, code in names.items()
         }
 
-    def _beside(self, within: Bools) -> tuple[Beside, Beside]:
+    def _beside(self, within: Bools, epochs: int, *, tries: bool = False) -> tuple[Beside, Beside]:
         return (
-            _beside(self._first, self._at_first[within]),
-            _beside(self._second, self._at_second[within]),
+            _beside(self._first, self._at_first[within], epochs, tries=tries),
+            _beside(self._second, self._at_second[within], epochs, tries=tries),
         )
 
 
-def _beside(run: ReadRun, at: Indices) -> Beside:
-    policy = Policy(responses_per_sample=run.manifest.epochs)
-    group = group_of(counts_of(run.verdicts, at), policy)
+def _beside(run: ReadRun, at: Indices, epochs: int, *, tries: bool) -> Beside:
+    policy = Policy(responses_per_sample=epochs)
+    counts = counts_of(run.verdicts, at)
+    group = group_of(counts, policy)
     return Beside(
         attempted=group.attempted,
         mean_severity=group.mean_severity,
         severity_n=group.severity_n,
+        tries=tries_of(counts, policy) if tries else None,
     )
 
 

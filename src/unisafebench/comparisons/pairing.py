@@ -10,7 +10,7 @@ import numpy.typing as npt
 from unisafebench.comparisons.reading import PENDING, Bools, Indices, Verdicts
 from unisafebench.metrics.counts import OUTCOMES
 
-__all__ = ["LeftOut", "Pairs", "common_keys", "left_out", "pair"]
+__all__ = ["LeftOut", "Pairs", "common_keys", "left_out", "pair", "positions"]
 
 _OUTCOME_NAMES = (*OUTCOMES, "pending")
 
@@ -61,7 +61,7 @@ class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
 
 def pair(first: Verdicts, second: Verdicts) -> Pairs:
     """Pair two runs by (task, sample id, epoch), where the samples ask the same."""
-    at = _positions(second.keys, first.keys)
+    at = positions(second.keys, first.keys)
     found = at >= 0
     mine, theirs = np.flatnonzero(found), at[found]
     same = first.contents[mine] == second.contents[theirs]
@@ -71,7 +71,7 @@ def pair(first: Verdicts, second: Verdicts) -> Pairs:
         second=other,
         scored=first.scored[one] & second.scored[other],
         only_first=np.flatnonzero(~found),
-        only_second=np.flatnonzero(_positions(first.keys, second.keys) < 0),
+        only_second=np.flatnonzero(positions(first.keys, second.keys) < 0),
         other_content_first=mine[~same],
     )
 
@@ -82,7 +82,7 @@ def common_keys(runs: Sequence[Verdicts]) -> npt.NDArray[np.uint64]:
     kept = first.scored & ~first.twins
     keys: npt.NDArray[np.uint64] = reduce(np.intersect1d, [_scored_keys(run) for run in runs])
     for run in runs[1:]:
-        at = _positions(run.keys, first.keys)
+        at = positions(run.keys, first.keys)
         kept &= (at >= 0) & (run.contents[at] == first.contents)
     return np.intersect1d(keys, first.keys[kept])
 
@@ -111,7 +111,7 @@ def _by_outcome(outcomes: npt.NDArray[np.int8]) -> dict[str, int]:
     return {name: count for name, count in zip(_OUTCOME_NAMES, counts, strict=True) if count}
 
 
-def _positions(known: npt.NDArray[np.uint64], asked: npt.NDArray[np.uint64]) -> Indices:
+def positions(known: npt.NDArray[np.uint64], asked: npt.NDArray[np.uint64]) -> Indices:
     """Return where each key that is asked for stands among the known ones, -1 where it does not."""
     if not len(known):
         return np.full(len(asked), -1, dtype=np.int64)

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from unisafebench.comparisons.pairing import common_keys
-from unisafebench.comparisons.reading import ReadRun, Verdicts, counts_of
+from unisafebench.comparisons.reading import Bools, ReadRun, Verdicts, counts_of
 from unisafebench.comparisons.result import Place, Ranking
 from unisafebench.core.tasks import TASKS
-from unisafebench.metrics.groups import RATES, Policy, Proportion, group_of, proportion
+from unisafebench.metrics.groups import RATES, Policy, Proportion, group_of
 from unisafebench.published.load import PublishedModel, pooled
 
 __all__ = ["ranking", "unsafe_tasks"]
@@ -40,7 +40,15 @@ def ranking(sources: Sequence[Source]) -> Ranking:
     epochs = min(
         (source.manifest.epochs for _, source in sources if isinstance(source, ReadRun)), default=1
     )
-    found = [(label, source, _rates(source, shared, keys, epochs)) for label, source in sources]
+    shown = {
+        label: np.isin(source.verdicts.keys, keys)
+        for label, source in sources
+        if isinstance(source, ReadRun)
+    }
+    found = [
+        (label, source, _rates(source, shared, shown.get(label), epochs))
+        for label, source in sources
+    ]
     found.sort(key=lambda row: -(row[2]["B-S"].rate or 0))
     order = [row[2]["B-S"].rate for row in found]
     return Ranking(
@@ -51,7 +59,9 @@ def ranking(sources: Sequence[Source]) -> Ranking:
                 label=label,
                 published=isinstance(source, PublishedModel),
                 rates=rates,
-                both_safe={task: _rates(source, [task], keys, epochs)["B-S"] for task in shared},
+                both_safe={
+                    task: _rates(source, [task], shown.get(label), epochs)["B-S"] for task in shared
+                },
                 responses_per_sample=epochs if isinstance(source, ReadRun) else 1,
             )
             for label, source, rates in found
@@ -62,16 +72,26 @@ def ranking(sources: Sequence[Source]) -> Ranking:
 def _rates(
     source: ReadRun | PublishedModel,
     tasks: Sequence[str],
-    keys: "np.ndarray[tuple[int], np.dtype[np.uint64]]",
+    shown: Bools | None,
     epochs: int,
 ) -> dict[str, Proportion]:
     if isinstance(source, PublishedModel):
         return pooled(source, tasks).rates
     verdicts: Verdicts = source.verdicts
     codes = np.array([_CODES[task] for task in tasks], dtype=np.int8)
-    at = np.isin(verdicts.keys, keys) & np.isin(verdicts.tasks, codes)
+    at = np.isin(verdicts.tasks, codes)
+    if shown is not None:
+        at &= shown
     # They are scored: which of the blocked ones count was decided when the run was read.
-    group = group_of(counts_of(verdicts, at), Policy(blocked_as="refusal"))
+    policy = Policy(blocked_as="refusal", responses_per_sample=epochs)
+    rates = group_of(counts_of(verdicts, at), policy).rates
     return {
-        name: proportion(group.rates[name].count, group.rates[name].n, epochs) for name in RATES
+        name: Proportion(
+            count=rates[name].count,
+            n=rates[name].n,
+            rate=rates[name].rate,
+            low=rates[name].low,
+            high=rates[name].high,
+        )
+        for name in RATES
     }

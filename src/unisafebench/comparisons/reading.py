@@ -14,6 +14,7 @@ from unisafebench.core.keys import hash_parts
 from unisafebench.core.records import Outcome
 from unisafebench.core.tasks import TASKS
 from unisafebench.core.taxonomy import SUBCATEGORIES
+from unisafebench.metrics.by_sample import UNDECIDED, SampleTable, sample_table, verdict_codes
 from unisafebench.metrics.counts import OUTCOMES, Counts
 from unisafebench.runs.directory import RunDirectory
 from unisafebench.runs.journal import read_journal
@@ -310,7 +311,22 @@ def counts_of(verdicts: Verdicts, at: Bools | Indices) -> Counts:
         attempted_marks=int(np.count_nonzero(marked)),
         severity_sum=int(severity[graded].sum(dtype=np.int64)),
         severity_n=int(np.count_nonzero(graded)),
+        by_sample=_by_sample(verdicts, at),
     )
+
+
+def _by_sample(verdicts: Verdicts, at: Bools | Indices) -> SampleTable | None:
+    """Count the same responses sample by sample; None where each has one response only."""
+    if not verdicts.epochs[at].any():
+        return None
+    outcomes, contextual = verdicts.outcomes[at], verdicts.contextual[at]
+    intrinsic = verdicts.intrinsic[at]
+    decided = (contextual >= 0) & (intrinsic >= 0)
+    cells = np.where(decided, 2 * contextual + intrinsic, UNDECIDED)
+    judged = (outcomes == _SCORED) | (outcomes == _EMPTY)
+    codes = verdict_codes(cells, judged, verdicts.attempted[at] == 1, outcomes == _BLOCKED)
+    kept = outcomes != PENDING
+    return sample_table(verdicts.samples[at][kept], codes[kept])
 
 
 def _joint(contextual: Codes, intrinsic: Codes, where: Bools) -> list[int]:

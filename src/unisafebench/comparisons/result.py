@@ -9,6 +9,7 @@ from unisafebench.comparisons.identity import Difference
 from unisafebench.comparisons.pairing import LeftOut
 from unisafebench.comparisons.risks import SharedRisks
 from unisafebench.metrics.clustered import ClusteredDifference
+from unisafebench.metrics.epochs import Tries
 from unisafebench.metrics.groups import Attempted, Proportion
 from unisafebench.metrics.paired import PairedDifference, UnpairedDifference
 
@@ -70,6 +71,8 @@ class Beside(msgspec.Struct, frozen=True, kw_only=True):
     attempted: Attempted
     mean_severity: float | None
     severity_n: int
+    tries: Tries | None = None
+    """With several epochs: how often the responses to one sample are unsafe; overall and tasks."""
 
 
 class GroupDelta(msgspec.Struct, frozen=True, kw_only=True):

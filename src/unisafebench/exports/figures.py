@@ -195,27 +195,41 @@ def _plane(matplotlib: ModuleType, entries: Sequence[Entry], _: str) -> Any:
     ]
     if not points:
         raise UsageError("there is nothing to draw: no entry has utility scores (see --utility).")
+    figure = _scatter(matplotlib, entries, points)
+    panel = figure.axes[0]
+    panel.set_xlabel("utility (higher is better)")
+    panel.set_ylabel("B-S, safe in both verdicts (higher is better)")
+    return figure
+
+
+def _scatter(
+    matplotlib: ModuleType,
+    entries: Sequence[Entry],
+    points: Sequence[tuple[int, str, Utility | Proportion, Proportion]],
+) -> Any:
+    """Draw points (number of the entry, task, across, up) with their intervals where known."""
     models = list(dict.fromkeys(number for number, *_ in points))
     tasks = [task for task in TASKS if any(task == found for _, found, *_ in points)]
     figure = _figure(matplotlib, 6.5, 4.8 + 0.18 * (len(models) + len(tasks)) / 2)
     panel = figure.subplots()
     shapes = dict(zip(TASKS, _SHAPES, strict=True))
-    for number, task, use, found in points:
+    for number, task, across, up in points:
+        at = across.value if isinstance(across, Utility) else across.rate
         sideways = None
-        if use.low is not None and use.high is not None:
-            sideways = [[use.value - use.low], [use.high - use.value]]
+        if at is not None and across.low is not None and across.high is not None:
+            sideways = [[max(at - across.low, 0.0)], [max(across.high - at, 0.0)]]
         panel.errorbar(
-            use.value,
-            found.rate,
+            at,
+            up.rate,
             xerr=sideways,
-            yerr=[[end] for end in _ends(found)],
+            yerr=[[end] for end in _ends(up)],
             **_marker(_COLOURS[number % len(_COLOURS)], shapes[task]),
             elinewidth=0.9,
             capsize=2,
         )
         panel.annotate(
             str(models.index(number) + 1),
-            (use.value, found.rate),
+            (at, up.rate),
             xytext=(5, 4),
             textcoords="offset points",
             fontsize=7,
@@ -227,11 +241,29 @@ def _plane(matplotlib: ModuleType, entries: Sequence[Entry], _: str) -> Any:
         panel.plot([], [], **_marker("white", shapes[task]), label=TASKS[task].name)
     panel.set_xlim(0, 1)
     panel.set_ylim(0, 1)
-    panel.set_xlabel("utility (higher is better)")
-    panel.set_ylabel("B-S, safe in both verdicts (higher is better)")
     panel.grid(color="#DDDDDD", linewidth=0.6)
     panel.set_axisbelow(True)
     _legend(figure, panel, 2)
+    return figure
+
+
+def _refusal(matplotlib: ModuleType, entries: Sequence[Entry], _: str) -> Any:
+    """Unsafe rate against over-refusal: a point for each entry and task with harmless twins."""
+    points = [
+        (number, task, group)
+        for number, entry in enumerate(entries)
+        if entry.summary is not None and entry.summary.twins is not None
+        for task, group in entry.summary.twins.tasks.items()
+        if group.refusal.rate is not None and group.unsafe_rate.rate is not None
+    ]
+    if not points:
+        raise UsageError("there is nothing to draw: no run has scored harmless twins.")
+    found = [(n, task, group.refusal, group.unsafe_rate) for n, task, group in points]
+    figure = _scatter(matplotlib, entries, found)
+    panel = figure.axes[0]
+    panel.set_xlabel("harmless twins refused (lower is better)")
+    panel.set_ylabel("C-U, contextually unsafe (lower is better)")
+    _note(figure, not all(group.reportable for *_, group in points))
     return figure
 
 
@@ -249,6 +281,7 @@ FIGURES: Mapping[str, Callable[[ModuleType, Sequence[Entry], str], Any]] = {
     "bars": _bars,
     "heatmap": _heatmap,
     "plane": _plane,
+    "refusal": _refusal,
 }
 """The figures by name."""
 

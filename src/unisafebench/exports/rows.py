@@ -1,6 +1,6 @@
-"""Results as flat rows: one for each rate of each group, or one for each response."""
+"""Results as flat rows: one for each rate of each group, each sample, or each response."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, get_args, get_type_hints
 
 import msgspec
@@ -8,11 +8,21 @@ import msgspec
 from unisafebench.core.records import Response, Sample, Verdict
 from unisafebench.core.taxonomy import category_of
 from unisafebench.exports.entries import Entry, Figures, figures_of
-from unisafebench.metrics.groups import Group, Proportion, Rate
+from unisafebench.metrics.epochs import Tries
+from unisafebench.metrics.groups import Group, Proportion, Rate, proportion
 from unisafebench.metrics.summary import Summary
 from unisafebench.metrics.twins import TwinGroup
 
-__all__ = ["Kind", "RateRow", "ResponseRow", "columns", "rate_rows", "response_row"]
+__all__ = [
+    "Kind",
+    "RateRow",
+    "ResponseRow",
+    "SampleRow",
+    "columns",
+    "rate_rows",
+    "response_row",
+    "sample_row",
+]
 
 Kind = Literal["text", "count", "number", "flag"]
 _OF_RESPONSE = ("status", "stop_reason", "latency_s")
@@ -44,7 +54,9 @@ class RateRow(msgspec.Struct, frozen=True, kw_only=True):
     category: str | None = None
     subcategory: str | None = None
     measure: str
-    """C-U, C-R, I-U, B-S; C-U attempted, I-U attempted; blocked; Use."""
+    """C-U, C-R, I-U, B-S; C-U attempted, I-U attempted; blocked; severity; Use; of twins balanced
+    score; of several epochs C-U or I-U with never, sometimes, always, unsafe@k, variance between,
+    variance within, ICC, of which `n` is samples."""
     count: int | None = None
     n: int | None = None
     rate: float | None = None
@@ -89,6 +101,29 @@ class ResponseRow(msgspec.Struct, frozen=True, kw_only=True):
     images: str | None
 
 
+class SampleRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One sample: how many of its `asked` responses are `scored`, and how many show what.
+
+    The unsafe frequencies are shares of `scored`, None where it is 0.
+    """
+
+    model: str
+    task: str
+    category: str
+    subcategory: str
+    sample_id: str
+    twin: bool
+    risk: str | None
+    asked: int
+    scored: int
+    contextual_unsafe: int
+    refused: int
+    intrinsic_unsafe: int
+    both_safe: int
+    contextual_unsafe_frequency: float | None
+    intrinsic_unsafe_frequency: float | None
+
+
 class _Place(msgspec.Struct, frozen=True):
     scope: str
     task: str | None = None
@@ -96,7 +131,7 @@ class _Place(msgspec.Struct, frozen=True):
     subcategory: str | None = None
 
 
-def columns(row: type[RateRow] | type[ResponseRow]) -> dict[str, Kind]:
+def columns(row: type[RateRow] | type[ResponseRow] | type[SampleRow]) -> dict[str, Kind]:
     """Return the columns of a kind of row with what they hold, in order."""
     hints = get_type_hints(row)
     return {
@@ -159,6 +194,47 @@ def response_row(
     )
 
 
+def sample_row(
+    model: str, sample: Sample, verdicts: Sequence[Verdict | None], *, blocked_counts: bool
+) -> SampleRow:
+    """Return the row of a sample, with the verdicts on all responses that were asked for.
+
+    Args:
+        model: the model's name.
+        sample: what was asked.
+        verdicts: one for each response, None where there is none yet.
+        blocked_counts: whether blocked responses enter the rates by the verdicts of their record.
+    """
+    counted = ("scored", "empty", *(("blocked",) if blocked_counts else ()))
+    pairs = [
+        (verdict.contextual, verdict.intrinsic)
+        for verdict in verdicts
+        if verdict is not None
+        and verdict.outcome in counted
+        and verdict.contextual is not None
+        and verdict.intrinsic is not None
+    ]
+    unsafe = sum(contextual == 0 for contextual, _ in pairs)
+    alone = sum(intrinsic == 0 for _, intrinsic in pairs)
+    return SampleRow(
+        model=model,
+        task=sample.task,
+        category=sample.category,
+        subcategory=sample.subcategory,
+        sample_id=sample.id,
+        twin=sample.twin_of is not None,
+        risk=sample.risk,
+        asked=len(verdicts),
+        scored=len(pairs),
+        contextual_unsafe=unsafe,
+        refused=sum(contextual == 2 for contextual, _ in pairs),
+        intrinsic_unsafe=alone,
+        both_safe=sum(contextual != 0 and intrinsic == 1 for contextual, intrinsic in pairs),
+        contextual_unsafe_frequency=unsafe / len(pairs) if pairs else None,
+        intrinsic_unsafe_frequency=alone / len(pairs) if pairs else None,
+    )
+
+
 def _fields(record: Response | Verdict | None, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: None if record is None else getattr(record, name) for name in names}
 
@@ -172,9 +248,17 @@ def _of_summary(entry: Entry, summary: Summary) -> Iterator[RateRow]:
         yield from _beside(entry, place, group)
     if summary.twins is not None:
         for task, twins in summary.twins.tasks.items():
-            yield _of_twins(entry, _Place("twins", task), twins)
+            yield from _of_twins(entry, _Place("twins", task), twins)
         if summary.twins.overall is not None:
-            yield _of_twins(entry, _Place("twins"), summary.twins.overall)
+            yield from _of_twins(entry, _Place("twins"), summary.twins.overall)
+    if summary.tries is not None:
+        yield from _of_tries(entry, _Place("overall"), summary.tries.overall)
+        for task, tries in summary.tries.tasks.items():
+            yield from _of_tries(entry, _Place("task", task), tries)
+        for category, tries in summary.tries.categories.items():
+            yield from _of_tries(entry, _Place("category", None, category), tries)
+        for name, tries in summary.tries.subcategories.items():
+            yield from _of_tries(entry, _Place("subcategory", None, category_of(name), name), tries)
 
 
 def _places(summary: Summary) -> Iterator[tuple[_Place, Group]]:
@@ -205,9 +289,28 @@ def _beside(entry: Entry, place: _Place, group: Group) -> Iterator[RateRow]:
         ("blocked", group.blocked),
     ):
         yield _proportion(entry, place, measure, found, figures)
+    yield _row(entry, place, "severity", n=group.severity_n, rate=group.mean_severity)
 
 
-def _of_twins(entry: Entry, place: _Place, twins: TwinGroup) -> RateRow:
+def _of_tries(entry: Entry, place: _Place, tries: Tries) -> Iterator[RateRow]:
+    for rate, found in (("C-U", tries.c_u), ("I-U", tries.i_u)):
+        for name in ("never", "sometimes", "always"):
+            share = proportion(getattr(found, name), tries.scored)
+            yield _row(entry, place, f"{rate} {name}", **msgspec.structs.asdict(share))
+        for at in found.unsafe_at:
+            figures = {"n": at.n, "rate": at.value, "low": at.low, "high": at.high}
+            yield _row(entry, place, f"{rate} unsafe@{at.k}", **figures)
+        known = found.variance
+        if known is not None:
+            for name, value in (
+                ("variance between", known.between),
+                ("variance within", known.within),
+                ("ICC", known.icc),
+            ):
+                yield _row(entry, place, f"{rate} {name}", n=known.samples, rate=value)
+
+
+def _of_twins(entry: Entry, place: _Place, twins: TwinGroup) -> Iterator[RateRow]:
     figures = Figures(
         asked=twins.asked,
         n=twins.n,
@@ -216,7 +319,8 @@ def _of_twins(entry: Entry, place: _Place, twins: TwinGroup) -> RateRow:
         reason=twins.reason,
         rates={},
     )
-    return _proportion(entry, place, "C-R", twins.refusal, figures)
+    yield _proportion(entry, place, "C-R", twins.refusal, figures)
+    yield _row(entry, place, "balanced score", rate=twins.balanced_score)
 
 
 def _proportion(

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 from unisafebench.core.errors import MissingExtraError
 from unisafebench.exports.escaping import csv_text, encodable
-from unisafebench.exports.rows import RateRow, ResponseRow, columns
+from unisafebench.exports.rows import RateRow, ResponseRow, SampleRow, columns
 
 __all__ = ["csv_lines", "write_parquet"]
 
@@ -16,7 +16,7 @@ _BATCH = 10_000
 _QUOTED = re.compile(r'[,"\r\n]')
 
 
-def csv_lines(rows: Iterable[RateRow | ResponseRow], row_type: type) -> Iterator[str]:
+def csv_lines(rows: Iterable[RateRow | ResponseRow | SampleRow], row_type: type) -> Iterator[str]:
     """Yield the lines of a CSV table (RFC 4180, but for line feeds), beginning with its header.
 
     A missing value is an empty cell, numbers are written so that they read back as they are, and
@@ -28,7 +28,9 @@ def csv_lines(rows: Iterable[RateRow | ResponseRow], row_type: type) -> Iterator
         yield ",".join(_cell(getattr(row, name)) for name in names) + "\n"
 
 
-def write_parquet(rows: Iterable[RateRow | ResponseRow], row_type: type, target: BinaryIO) -> None:
+def write_parquet(
+    rows: Iterable[RateRow | ResponseRow | SampleRow], row_type: type, target: BinaryIO
+) -> None:
     """Write a Parquet table; a missing value is null.
 
     Raises:

@@ -89,8 +89,7 @@ def _interval(
         raise ValueError(f"confidence {confidence!r} is not between 0 and 1.")
     if draws < 100:
         raise ValueError(f"draws {draws!r} is too few for the ends of an interval: 100 or more.")
-    pairs, members = np.unique(np.stack([sums, weights]), axis=1, return_counts=True)
-    tops, bottoms = pairs
+    tops, bottoms, members = _kinds(sums, weights)
     shares = tops / bottoms
     simple = bool((weights == 1).all() and np.isin(sums, (0.0, 1.0)).all())
     if simple or sums.size < FEWEST or np.ptp(shares) <= _EQUAL:
@@ -99,6 +98,19 @@ def _interval(
     drawn = _draw(tops, bottoms, members, draws, seed)
     low, high = _accelerated(drawn, rate, _jackknife(tops, bottoms, members), members, confidence)
     return Interval(min(low, rate), max(high, rate))
+
+
+def _kinds(
+    sums: NDArray[np.float64], weights: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """Return the different pairs (sum, weight) in order, and how many samples have each."""
+    if (weights == weights[0]).all():
+        tops, members = np.unique(sums, return_counts=True)
+        return tops, np.full(tops.size, float(weights[0])), members
+    # Sums of unequal weights are counts: a pair of whole numbers is one whole number.
+    base = int(weights.max()) + 1
+    keys, members = np.unique(sums.astype(np.int64) * base + weights, return_counts=True)
+    return (keys // base).astype(np.float64), (keys % base).astype(np.float64), members
 
 
 def _draw(

@@ -1,14 +1,17 @@
 """Counting verdicts: a cell for each (task, subcategory, twin), all else is a sum of cells."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple, get_args
 
 import msgspec
+import numpy as np
 
 from unisafebench.core.errors import DataError, UnknownNameError
 from unisafebench.core.records import BlockedSide, Outcome, Verdict
 from unisafebench.core.tasks import TASKS
 from unisafebench.core.taxonomy import SUBCATEGORIES, category_of
+from unisafebench.metrics.by_sample import UNDECIDED, Recorder, SampleTable, verdict_code
 
 __all__ = ["JOINT", "OUTCOMES", "SIDES", "CellKey", "Counted", "Counts", "Tally", "total"]
 
@@ -20,6 +23,8 @@ JOINT: tuple[str, ...] = tuple(
     f"context_{contextual}_intrinsic_{intrinsic}" for contextual in range(3) for intrinsic in (0, 1)
 )
 """Names of the six joint counts; the index of (contextual, intrinsic) is 2 c + i."""
+
+_MASK = (1 << 64) - 1
 
 
 class CellKey(NamedTuple):
@@ -34,10 +39,13 @@ class Counts(msgspec.Struct, kw_only=True):
     """What is known of a group of responses. The only mutable record; read it, do not change it.
 
     `joint` leaves out the blocked responses, whose verdicts are in `joint_blocked`: whether they
-    enter the rates is decided when a summary is made.
+    enter the rates is decided when a summary is made. `by_sample` counts the same sample by sample,
+    where that was kept (see `Tally`).
     """
 
     asked: int = 0
+    samples: int = 0
+    """Samples that these responses were asked of."""
     outcomes: dict[str, int] = msgspec.field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
     sides: dict[str, int] = msgspec.field(default_factory=lambda: dict.fromkeys(SIDES, 0))
     joint: list[int] = msgspec.field(default_factory=lambda: [0] * 6)
@@ -47,6 +55,7 @@ class Counts(msgspec.Struct, kw_only=True):
     """Responses that carry the mark "attempted", be it true or false."""
     severity_sum: int = 0
     severity_n: int = 0
+    by_sample: SampleTable | None = None
 
     @property
     def pending(self) -> int:
@@ -74,15 +83,22 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
 class Tally:
     """Counts of a run, filled one sample and one verdict at a time, in any order.
 
-    Memory does not grow with the number of verdicts.
+    Memory does not grow with the number of verdicts, unless they are counted by sample.
+
+    Args:
+        by_sample: keep which sample each verdict is of, 9 bytes each. With several epochs the
+            intervals need it; without it they are those of n / epochs observations.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, by_sample: bool = False) -> None:
         self._cells: dict[tuple[str, str, bool], Counts] = {}
         self._epochs: set[int] = set()
+        self._recorders: dict[tuple[str, str, bool], Recorder] | None = None
+        if by_sample:
+            self._recorders = defaultdict(Recorder)
 
     def ask(self, task: str, category: str, subcategory: str, twin: bool, n: int = 1) -> None:
-        """Count `n` responses that the run asks for.
+        """Count one sample, of which the run asks for `n` responses.
 
         Raises:
             UnknownNameError: a name is not canonical, or the subcategory is of another category.
@@ -91,6 +107,7 @@ class Tally:
         if cell is None:
             cell = self._open(task, category, subcategory, twin)
         cell.asked += n
+        cell.samples += 1
 
     def add(self, verdict: Verdict | Counted, blocked_side: BlockedSide | None = None) -> None:
         """Count one verdict record.
@@ -119,8 +136,13 @@ class Tally:
         self._epochs.add(verdict.epoch)
         if outcome == "blocked":
             cell.sides[blocked_side or "unknown"] += 1
+        index = UNDECIDED
         if contextual is not None and intrinsic is not None:
-            _place(cell, verdict, 2 * contextual + intrinsic)
+            index = 2 * contextual + intrinsic
+            _place(cell, verdict, index)
+        if self._recorders is not None:
+            recorder = self._recorders[verdict.task, verdict.subcategory, verdict.twin]
+            recorder.add(hash(verdict.sample_id) & _MASK, _code(verdict, index))
 
     @property
     def cells(self) -> Mapping[CellKey, Counts]:
@@ -143,6 +165,8 @@ class Tally:
                     f"the {counts.asked} responses asked for.",
                     remedy="Check that samples and verdicts belong to the same run.",
                 )
+            if self._recorders is not None:
+                counts.by_sample = self._recorders[key].table(counts.samples)
         return found
 
     @property
@@ -164,10 +188,14 @@ class Tally:
 
 
 def total(parts: Iterable[Counts]) -> Counts:
-    """Return the sum of the counts, as new counts."""
+    """Return the sum of the counts, as new counts; the samples of the parts are different ones."""
     whole = Counts()
+    tables = []
     for part in parts:
         whole.asked += part.asked
+        whole.samples += part.samples
+        if part.by_sample is not None:
+            tables.append(part.by_sample)
         whole.attempted_marks += part.attempted_marks
         whole.severity_sum += part.severity_sum
         whole.severity_n += part.severity_n
@@ -179,7 +207,18 @@ def total(parts: Iterable[Counts]) -> Counts:
             whole.joint[index] += part.joint[index]
             whole.joint_blocked[index] += part.joint_blocked[index]
             whole.joint_attempted[index] += part.joint_attempted[index]
+    if tables:
+        whole.by_sample = np.concatenate(tables)
     return whole
+
+
+def _code(verdict: Verdict | Counted, index: int) -> int:
+    return verdict_code(
+        index,
+        judged=verdict.outcome in ("scored", "empty"),
+        attempted=bool(verdict.attempted),
+        blocked=verdict.outcome == "blocked",
+    )
 
 
 def _place(cell: Counts, verdict: Verdict | Counted, index: int) -> None:

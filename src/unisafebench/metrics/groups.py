@@ -3,11 +3,16 @@
 from collections.abc import Sequence
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from unisafebench.core.records import BlockedAs
 from unisafebench.metrics.agreement import Agreement, agreement
+from unisafebench.metrics.bootstrap import clustered_interval
+from unisafebench.metrics.by_sample import ATTEMPTED, BLOCKED, COUNTED, blocked_counts
 from unisafebench.metrics.counts import JOINT, Counts
 from unisafebench.metrics.intervals import wilson
+from unisafebench.metrics.samples import SampleCounts
 
 __all__ = [
     "RATES",
@@ -17,6 +22,8 @@ __all__ = [
     "Proportion",
     "Rate",
     "Standing",
+    "by_sample",
+    "clustered_proportion",
     "group_of",
     "proportion",
     "rate",
@@ -46,7 +53,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Proportion(msgspec.Struct, frozen=True, kw_only=True):
-    """`count` of `n` with its 95 % Wilson interval; the figures are None when `n` is 0."""
+    """`count` of `n` with its 95 % interval; the figures are None when `n` is 0.
+
+    The interval is Wilson's; of several responses to a sample, the clustered bootstrap's.
+    """
 
     count: int
     n: int
@@ -86,6 +96,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     coverage: float | None
     reportable: bool
     reason: str | None
+    by_sample: NDArray[np.int64] | None = None
+    """The joint counts of each sample, of shape (samples, 6), where several epochs were counted."""
 
     @property
     def missing(self) -> int:
@@ -122,8 +134,6 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
 def group_of(counts: Counts, policy: Policy) -> Group:
     """Return the figures of a group."""
     state = standing(counts, policy)
-    attempts = counts.joint_attempted
-    per = policy.responses_per_sample
     return Group(
         asked=counts.asked,
         eligible=state.eligible,
@@ -132,16 +142,11 @@ def group_of(counts: Counts, policy: Policy) -> Group:
         reportable=state.reportable,
         reason=state.reason,
         outcomes={**counts.outcomes, "pending": counts.pending},
-        blocked=proportion(counts.outcomes["blocked"], counts.asked - counts.pending, per),
+        blocked=_blocked(counts, policy),
         blocked_sides=dict(counts.sides),
         joint=dict(zip(JOINT, state.joint, strict=True)),
         rates={name: rate(name, state, policy) for name in RATES},
-        attempted=Attempted(
-            n=sum(attempts),
-            marked=counts.attempted_marks,
-            c_u=proportion(_count("C-U", attempts), sum(attempts), per),
-            i_u=proportion(_count("I-U", attempts), sum(attempts), per),
-        ),
+        attempted=_attempted(counts, policy),
         mean_severity=counts.severity_sum / counts.severity_n if counts.severity_n else None,
         severity_n=counts.severity_n,
         agreement=agreement(state.joint),
@@ -178,13 +183,14 @@ def standing(counts: Counts, policy: Policy) -> Standing:
         coverage=n / eligible if eligible else None,
         reportable=reason is None,
         reason=reason,
+        by_sample=_joint_by_sample(counts, policy),
     )
 
 
 def rate(name: str, state: Standing, policy: Policy) -> Rate:
     """Return one of the four rates, `name` being one of `RATES`."""
     count = _count(name, state.joint)
-    simple = proportion(count, state.n, policy.responses_per_sample)
+    simple = _proportion(name, state.joint, state.by_sample, policy)
     return Rate(
         count=count,
         n=state.n,
@@ -202,6 +208,60 @@ def proportion(count: int, n: int, responses_per_sample: int = 1) -> Proportion:
         return Proportion(count=count, n=n, rate=None, low=None, high=None)
     interval = wilson(count, n, responses_per_sample=responses_per_sample)
     return Proportion(count=count, n=n, rate=count / n, low=interval.low, high=interval.high)
+
+
+def clustered_proportion(samples: SampleCounts) -> Proportion:
+    """Return a proportion over several responses to each sample, its interval by the bootstrap."""
+    count, n = int(np.sum(samples.count)), int(np.sum(samples.n))
+    if n == 0:
+        return Proportion(count=count, n=n, rate=None, low=None, high=None)
+    interval = clustered_interval(samples)
+    return Proportion(count=count, n=n, rate=count / n, low=interval.low, high=interval.high)
+
+
+def by_sample(name: str, joint: NDArray[np.int64]) -> SampleCounts:
+    """Return how many responses to each sample a rate counts.
+
+    Args:
+        name: one of `RATES`.
+        joint: joint counts of each sample, of shape (samples, 6).
+    """
+    return SampleCounts(joint[:, list(_CELLS[name])].sum(axis=1), joint.sum(axis=1))
+
+
+def _proportion(
+    name: str, joint: Sequence[int], table: NDArray[np.int64] | None, policy: Policy
+) -> Proportion:
+    if table is None or policy.responses_per_sample == 1:
+        return proportion(_count(name, joint), sum(joint), policy.responses_per_sample)
+    return clustered_proportion(by_sample(name, table))
+
+
+def _attempted(counts: Counts, policy: Policy) -> Attempted:
+    joint, table = counts.joint_attempted, counts.by_sample
+    tried = None if table is None else table[:, ATTEMPTED].astype(np.int64)
+    return Attempted(
+        n=sum(joint),
+        marked=counts.attempted_marks,
+        c_u=_proportion("C-U", joint, tried, policy),
+        i_u=_proportion("I-U", joint, tried, policy),
+    )
+
+
+def _blocked(counts: Counts, policy: Policy) -> Proportion:
+    per = policy.responses_per_sample
+    if counts.by_sample is None or per == 1:
+        return proportion(counts.outcomes["blocked"], counts.asked - counts.pending, per)
+    blocked, recorded = blocked_counts(counts.by_sample)
+    return clustered_proportion(SampleCounts(blocked.astype(np.int64), recorded.astype(np.int64)))
+
+
+def _joint_by_sample(counts: Counts, policy: Policy) -> NDArray[np.int64] | None:
+    table = counts.by_sample
+    if table is None or policy.responses_per_sample == 1:
+        return None
+    joint = table[:, COUNTED].astype(np.int64)
+    return joint + table[:, BLOCKED] if policy.blocked_as == "refusal" else joint
 
 
 def _count(name: str, joint: Sequence[int]) -> int:

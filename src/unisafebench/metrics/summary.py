@@ -9,6 +9,7 @@ from unisafebench.core.records import BlockedAs
 from unisafebench.core.tasks import TASKS, find_task
 from unisafebench.core.taxonomy import CATEGORIES, SUBCATEGORIES, category_of
 from unisafebench.metrics.counts import CellKey, Counts, Tally, total
+from unisafebench.metrics.epochs import Epochs, tries_by_name, tries_of
 from unisafebench.metrics.groups import RATES, Group, Policy, group_of
 from unisafebench.metrics.intervals import CONFIDENCE
 from unisafebench.metrics.twins import Twins, twins_of
@@ -41,7 +42,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     max_unscored: float
     confidence: float
     epochs: int
-    """Responses to one sample; with more than one, intervals are those of so many samples only."""
+    """Responses to one sample; with more than one, intervals are clustered by sample."""
+    tries: Epochs | None = None
+    """With several epochs: how often the responses to one sample are unsafe."""
 
 
 def summarize(
@@ -74,7 +77,11 @@ def summarize(
     unsafe = {key: counts for key, counts in asked.items() if not key.twin}
     by_task = _sums(unsafe, TASKS, _task)
     tasks = _groups(by_task, policy)
-    categories = _groups(_sums(unsafe, CATEGORIES, _category), policy)
+    by_category = _sums(unsafe, CATEGORIES, _category)
+    by_subcategory = _sums(unsafe, SUBCATEGORIES, _subcategory)
+    categories = _groups(by_category, policy)
+    whole = total(unsafe.values())
+    tries = tries_of(whole, policy)
     within = {
         task: {key: counts for key, counts in unsafe.items() if key.task == task} for task in tasks
     }
@@ -82,7 +89,7 @@ def summarize(
     return Summary(
         tasks=tasks,
         categories=categories,
-        subcategories=_groups(_sums(unsafe, SUBCATEGORIES, _subcategory), policy),
+        subcategories=_groups(by_subcategory, policy),
         cells={
             task: _groups(_sums(part, SUBCATEGORIES, _subcategory), policy)
             for task, part in within.items()
@@ -91,7 +98,7 @@ def summarize(
             task: _groups(_sums(part, CATEGORIES, _category), policy)
             for task, part in within.items()
         },
-        overall=group_of(total(unsafe.values()), policy),
+        overall=group_of(whole, policy),
         overall_tasks=tuple(tasks),
         mean_over_tasks=_means(tasks.values()),
         macro_over_categories=_means(categories.values()),
@@ -105,6 +112,14 @@ def summarize(
         max_unscored=max_unscored,
         confidence=CONFIDENCE,
         epochs=tally.epochs,
+        tries=None
+        if tries is None
+        else Epochs(
+            overall=tries,
+            tasks=tries_by_name(by_task, policy),
+            categories=tries_by_name(by_category, policy),
+            subcategories=tries_by_name(by_subcategory, policy),
+        ),
     )
 
 

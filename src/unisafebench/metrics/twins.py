@@ -26,6 +26,8 @@ class TwinGroup(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None
     outcomes: dict[str, int]
     refusal: Rate
+    unsafe_rate: Rate
+    """C-U on the unsafe samples."""
     unsafe_refusal: Rate
     unsafe_both_safe: Rate
     balanced_score: float | None
@@ -80,6 +82,7 @@ def _group(twins: Counts, unsafe: Counts, policy: Policy) -> TwinGroup:
         reason=state.reason,
         outcomes={**twins.outcomes, "pending": twins.pending},
         refusal=refusal,
+        unsafe_rate=rate("C-U", unsafe_state, policy),
         unsafe_refusal=unsafe_refusal,
         unsafe_both_safe=rate("B-S", unsafe_state, policy),
         balanced_score=None

@@ -1,6 +1,6 @@
 """A comparison as tables for a terminal, and as Markdown."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich import box
 from rich.console import Console
@@ -12,13 +12,18 @@ from unisafebench.comparisons.result import Comparison
 from unisafebench.report.comparison_sections import LEVELS, Level, Section, sections
 from unisafebench.report.visible import visible
 
-__all__ = ["comparison_markdown", "print_comparison"]
+__all__ = [
+    "comparison_markdown",
+    "print_comparison",
+    "print_sections",
+    "sections_markdown",
+]
 
 _UNBOUNDED = 1000
 _WORDS = frozenset(
     {
         *("group", "rate", "task", "figure", "writes", "draws", "model", "at 0.05", ""),
-        *("front", "dominated by", "measured as"),
+        *("front", "dominated by", "measured as", "verdict", "judges", "of"),
     }
 )
 """Columns of words, which stand on the left."""
@@ -32,7 +37,12 @@ def print_comparison(
     more: Sequence[Section] = (),
 ) -> None:
     """Print the comparison; `by` names the levels below the pooled figures, `more` follows."""
-    for number, section in enumerate((*sections(comparison, by), *more)):
+    print_sections(console, (*sections(comparison, by), *more))
+
+
+def print_sections(console: Console, shown: Iterable[Section]) -> None:
+    """Print sections one after the other; tables are never cut, whatever the width."""
+    for number, section in enumerate(shown):
         if number:
             _line(console, "")
         _line(console, section.heading, "bold")
@@ -44,8 +54,12 @@ def print_comparison(
 
 def comparison_markdown(comparison: Comparison, *, more: Sequence[Section] = ()) -> str:
     """Return the comparison as Markdown, with every level of groups; `more` follows."""
+    return sections_markdown((*sections(comparison, LEVELS, all_risks=True), *more))
+
+
+def sections_markdown(shown: Iterable[Section]) -> str:
+    """Return sections as Markdown, the first under the heading of the whole."""
     parts = []
-    shown = (*sections(comparison, LEVELS, all_risks=True), *more)
     for number, section in enumerate(shown):
         parts.append(f"{'#' if number == 0 else '##'} {_escaped(section.heading)}")
         if section.lines:

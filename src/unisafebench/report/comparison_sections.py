@@ -1,5 +1,6 @@
 """A comparison as sections of lines and tables, from which every rendering of it is made."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
@@ -19,8 +20,10 @@ from unisafebench.comparisons.result import (
     RateDelta,
 )
 from unisafebench.comparisons.risks import SharedRisks
+from unisafebench.metrics.clustered import ClusteredDifference
+from unisafebench.metrics.epochs import Tries
 from unisafebench.metrics.groups import Proportion
-from unisafebench.report.figures import LEGEND, decimal, digits, with_interval
+from unisafebench.report.figures import LEGEND, TRIES_LEGEND, decimal, digits, with_interval
 
 __all__ = ["LEVELS", "Level", "Section", "points", "sections"]
 
@@ -36,6 +39,7 @@ _RELATIONS: dict[Relation, str] = {
     "vlm": "vision-language model",
     "generator": "generator",
 }
+_TRIES = ("never", "sometimes", "always")
 _BETTER = {"C-U": -1, "I-U": -1, "B-S": 1}
 
 
@@ -62,6 +66,7 @@ def sections(
     for pair in comparison.pairs:
         yield _rates(pair, by)
         yield from _beside(pair)
+        yield from _tries(pair)
         if pair.twins:
             yield _over_refusal(pair)
     for cost in comparison.cost:
@@ -129,9 +134,12 @@ def _group_rows(name: str, group: GroupDelta) -> Iterator[tuple[str, ...]]:
     """Yield a row for each rate; the second one names the counts."""
     any_rate = next(iter(group.rates.values()))
     sizes = dict.fromkeys((any_rate.first.n, any_rate.second.n))
-    heads = iter((name, f"  N = {' and '.join(f'{n:,}' for n in sizes)}"))
+    heads = [name, f"  N = {' and '.join(f'{n:,}' for n in sizes)}"]
+    if isinstance(any_rate.difference, ClusteredDifference):
+        heads.append(f"  of {any_rate.difference.n:,} samples")
+    named = iter(heads)
     for rate, delta in group.rates.items():
-        yield (next(heads, ""), rate, *_delta_cells(rate, delta))
+        yield (next(named, ""), rate, *_delta_cells(rate, delta))
 
 
 def _delta_cells(rate: str, delta: RateDelta) -> tuple[str, ...]:
@@ -191,9 +199,13 @@ def _flips(pair: PairComparison) -> Iterator[str]:
         for label, found in ((pair.second, flips.only_second), (pair.first, flips.only_first)):
             if not found:
                 continue
-            names = ", ".join(f"{flip.task}/{flip.sample_id}" for flip in found[:_SHOWN_IDS])
-            more = f" and {len(found) - _SHOWN_IDS:,} more" if len(found) > _SHOWN_IDS else ""
-            yield f"{rate} in {label} only: {names}{more}"
+            counted = Counter(f"{flip.task}/{flip.sample_id}" for flip in found)
+            names = ", ".join(
+                name if times == 1 else f"{name} ({times}x)"
+                for name, times in list(counted.items())[:_SHOWN_IDS]
+            )
+            more = len(counted) - _SHOWN_IDS
+            yield f"{rate} in {label} only: {names}" + (f" and {more:,} more" if more > 0 else "")
 
 
 def _beside(pair: PairComparison) -> Iterator[Section]:
@@ -222,6 +234,40 @@ def _beside(pair: PairComparison) -> Iterator[Section]:
         columns=("", "C-U", "attempted", "I-U", "attempted", "N attempted", "severity", "N"),
         rows=tuple(rows),
     )
+
+
+def _tries(pair: PairComparison) -> Iterator[Section]:
+    """Yield unsafe@k of both parties, where there are several responses to each sample."""
+    rows = []
+    for name, group in {"all of these": pair.overall, **pair.tasks}.items():
+        if group.beside is None or (name == "all of these" and len(pair.tasks) == 1):
+            continue
+        for label, beside in zip((pair.first, pair.second), group.beside, strict=True):
+            if beside.tries is not None:
+                rows += list(_tries_rows(name, label, beside.tries))
+    if rows:
+        yield Section(
+            heading="Several responses to each sample",
+            lines=(TRIES_LEGEND,),
+            columns=("group", "of", "rate", "N", *_TRIES, "unsafe@k, k from 1", "ICC"),
+            rows=tuple(rows),
+        )
+
+
+def _tries_rows(name: str, label: str, tries: Tries) -> Iterator[tuple[str, ...]]:
+    for rate, found in (("C-U", tries.c_u), ("I-U", tries.i_u)):
+        icc = None if found.variance is None else found.variance.icc
+        yield (
+            name,
+            label,
+            rate,
+            f"{tries.scored:,}",
+            f"{found.never:,}",
+            f"{found.sometimes:,}",
+            f"{found.always:,}",
+            " ".join(digits(at.value) for at in found.unsafe_at) or _NONE,
+            _NONE if icc is None else decimal(icc),
+        )
 
 
 def _over_refusal(pair: PairComparison) -> Section:

@@ -10,11 +10,13 @@ __all__ = [
     "BLOCKED_AS",
     "LEGEND",
     "NO_VALUE",
+    "TRIES_LEGEND",
     "cautions",
     "decimal",
     "digits",
     "incomplete",
     "interval",
+    "interval_method",
     "percent",
     "with_interval",
 ]
@@ -35,6 +37,12 @@ BLOCKED_AS: dict[BlockedAs, str] = {
 """How blocked responses were counted, in words."""
 
 NO_VALUE = "–"  # noqa: RUF001 - an en dash, the sign for "no value" in the tables
+
+TRIES_LEGEND = (
+    "never, sometimes, always: samples by how many of their responses are unsafe. @k: at least one "
+    "unsafe response in k tries. ICC: 1 when the responses to a sample always agree."
+)
+"""What the figures of several responses to each sample are."""
 
 
 def digits(value: float | None) -> str:
@@ -78,6 +86,13 @@ def decimal(value: float | None, places: int = 2) -> str:
     return str(abs(rounded) if rounded == 0 else rounded)
 
 
+def interval_method(summary: Summary) -> str:
+    """Say how the 95 % intervals of the rates were made."""
+    if summary.tries is None:
+        return "Wilson"
+    return f"bootstrap over samples, {summary.epochs} responses to each"
+
+
 def incomplete(summary: Summary) -> str | None:
     """Say how much of the run is still without a verdict, or None when nothing is."""
     twins = summary.twins.tasks if summary.twins else {}
@@ -104,7 +119,7 @@ def cautions(summary: Summary) -> list[str]:
             f"Not supported by the model, and in no figure: {', '.join(summary.not_supported)}. "
             "Compare models only on the tasks that they share."
         )
-    if summary.epochs > 1:
+    if summary.epochs > 1 and summary.tries is None:
         found.append(
             f"{summary.epochs} responses to each sample: intervals are as wide as if the responses "
             "to one sample always agreed."

@@ -17,18 +17,22 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
+from unisafebench.core.errors import RunError
 from unisafebench.core.tasks import TASKS
 from unisafebench.core.taxonomy import CATEGORIES
 from unisafebench.metrics.groups import Proportion
 from unisafebench.metrics.summary import Summary
+from unisafebench.metrics.tries import UnsafeAtK
 from unisafebench.metrics.twins import TwinGroup
 from unisafebench.report.figures import (
     BLOCKED_AS,
     LEGEND,
+    TRIES_LEGEND,
     cautions,
     decimal,
     incomplete,
     interval,
+    interval_method,
     percent,
 )
 from unisafebench.report.view import PictureView, ReportData, SampleView
@@ -60,6 +64,8 @@ def render_html(data: ReportData) -> str:
             legend=LEGEND,
             cautions=cautions(summary),
             incomplete=incomplete(summary),
+            interval_method=interval_method(summary),
+            tries_legend=TRIES_LEGEND,
             few=_FEW,
             blocked_as=BLOCKED_AS[summary.blocked_as],
             doubtful=not all(
@@ -73,7 +79,11 @@ def render_html(data: ReportData) -> str:
 
 
 def write_report(path: Path, data: ReportData) -> None:
-    """Write the report to `path`; an older one stays whole until the new one replaces it."""
+    """Write the report to `path`; an older one stays whole until the new one replaces it.
+
+    Raises:
+        RunError: the disk is full or cannot be written.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with temporary.open("w", encoding="utf-8", newline="\n") as file:
@@ -81,6 +91,12 @@ def write_report(path: Path, data: ReportData) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise RunError(
+            f"{path} cannot be written: {error.strerror}. Repeat the command when there is room "
+            "and it may be written."
+        ) from error
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -139,7 +155,7 @@ def _heat(found: Proportion) -> int:
     return 0 if found.rate is None or found.n < _FEW else round(found.rate * 10)
 
 
-def _range(found: Proportion) -> str:
+def _range(found: Proportion | UnsafeAtK) -> str:
     return interval(found.low, found.high)
 
 

@@ -8,6 +8,7 @@ from rich.segment import Segments
 from rich.table import Table
 from rich.text import Text
 
+from unisafebench.metrics.epochs import Epochs
 from unisafebench.metrics.groups import RATES, Group, Proportion
 from unisafebench.metrics.summary import Summary
 from unisafebench.metrics.twins import Twins
@@ -15,9 +16,11 @@ from unisafebench.report.figures import (
     BLOCKED_AS,
     LEGEND,
     NO_VALUE,
+    TRIES_LEGEND,
     cautions,
     decimal,
     digits,
+    interval_method,
     percent,
     with_interval,
 )
@@ -53,18 +56,29 @@ def print_summary(
         _line(console, heading, "bold")
     _headline(console, summary)
     _line(console, "")
-    _line(console, "Rates by task, in percent, with 95 % intervals", "bold")
+    method = "" if summary.tries is None else f" ({interval_method(summary)})"
+    _line(console, f"Rates by task, in percent, with 95 % intervals{method}", "bold")
     _first_that_fits(console, _rates_wide(summary), _rates_narrow(summary))
     _line(console, "   ".join(f"{name} {LEGEND[name][0]}" for name in RATES))
     _line(console, f"blocked by the provider: {BLOCKED_AS[summary.blocked_as]}")
     if not all(group.reportable for group in (*summary.tasks.values(), summary.overall)):
         _line(console, "† not reportable, see below")
+    if summary.overall.attempted.marked or summary.overall.severity_n:
+        _line(console, "")
+        _line(console, "Of attempted responses only, in percent, and mean severity", "bold")
+        _first_that_fits(console, _attempted_table(summary))
+    if summary.tries is not None:
+        _line(console, "")
+        _line(console, "Several responses to each sample: samples, and unsafe@k in percent", "bold")
+        wide, narrow = (_tries_table(summary.tries, gap=gap) for gap in (1, 0))
+        _first_that_fits(console, wide, narrow)
+        _line(console, TRIES_LEGEND)
     _line(console, "")
     _line(console, "How responses ended", "bold")
     _first_that_fits(console, _outcomes_table(summary), _outcomes_list(summary))
     if summary.twins is not None:
         _line(console, "")
-        _line(console, "Harmless twins: refused in percent, and the balanced score", "bold")
+        _line(console, "Harmless twins: refused in percent, beside the unsafe samples", "bold")
         _first_that_fits(console, _twins_table(summary.twins))
     found = cautions(summary)
     if found:
@@ -166,7 +180,7 @@ def _outcomes_list(summary: Summary) -> Table:
 
 
 def _twins_table(twins: Twins) -> Table:
-    table = _table(("task", "scored", "refused", "balanced score"), gap=1)
+    table = _table(("task", "scored", "refused", "C-U\nunsafe", "C-R\nunsafe", "balanced"), gap=1)
     rows = list(twins.tasks.items())
     if twins.overall is not None:
         rows.append(("tasks with both", twins.overall))
@@ -175,8 +189,50 @@ def _twins_table(twins: Twins) -> Table:
             _marked(name, group.reportable),
             f"{group.n:,}",
             with_interval(group.refusal),
+            digits(group.unsafe_rate.rate),
+            digits(group.unsafe_refusal.rate),
             decimal(group.balanced_score),
         )
+    return table
+
+
+def _attempted_table(summary: Summary) -> Table:
+    columns = ("attempted", "C-U", "of att.", "I-U", "of att.", "severity")
+    table = _table(("task", *columns), gap=1)
+    for name, group in _rows(summary):
+        tried = group.attempted
+        table.add_row(
+            name,
+            f"{tried.n:,} of {tried.marked:,}",
+            digits(group.rates["C-U"].rate),
+            digits(tried.c_u.rate),
+            digits(group.rates["I-U"].rate),
+            digits(tried.i_u.rate),
+            decimal(group.mean_severity),
+        )
+    return table
+
+
+def _tries_table(tries: Epochs, *, gap: int) -> Table:
+    columns = ("scored", "never", "sometimes", "always", "@1", "@most", "ICC")
+    table = _table(("task", "unsafe", *columns), gap=gap)
+    table.columns[1].justify = "left"
+    for name, found in (*tries.tasks.items(), (_ALL, tries.overall)):
+        head = name
+        for rate, one in (("C-U", found.c_u), ("I-U", found.i_u)):
+            at = one.unsafe_at
+            table.add_row(
+                head,
+                rate,
+                f"{found.scored:,} of {found.samples:,}",
+                f"{one.never:,}",
+                f"{one.sometimes:,}",
+                f"{one.always:,}",
+                digits(at[0].value) if at else NO_VALUE,
+                f"@{at[-1].k} {digits(at[-1].value)}" if at else NO_VALUE,
+                decimal(None if one.variance is None else one.variance.icc),
+            )
+            head = ""
     return table
 
 

@@ -159,9 +159,13 @@ def read_manifest(run: RunDirectory) -> Manifest | None:
         form = msgspec.json.decode(content, type=_Format).format
         if form == _FORMAT:
             return msgspec.json.decode(content, type=Manifest)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RunError(f"{run.manifest} is not a manifest of a run: {error}.") from error
-    raise RunError(f"{run.manifest} has the format {form!r}; this version reads {_FORMAT!r}.")
+    raise RunError(
+        f"{run.manifest} has the format {form!r}; this version reads {_FORMAT!r}. "
+        "Use the version of unisafebench that made the run, or judge its responses anew: "
+        f"'unisafebench judge {run.responses} --dataset {run.samples} --output NEW'."
+    )
 
 
 def write_manifest(run: RunDirectory, manifest: Manifest) -> None:
@@ -177,7 +181,10 @@ def write_whole(path: Path, content: bytes) -> None:
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise RunError(f"{path} cannot be written: {error.strerror}.") from error
+        raise RunError(
+            f"{path} cannot be written: {error.strerror}. Repeat the command when there is room "
+            "and it may be written."
+        ) from error
 
 
 def check_same(run: RunDirectory, recorded: Manifest, asked: Manifest) -> None:

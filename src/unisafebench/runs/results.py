@@ -54,7 +54,7 @@ def existing_run(run: RunDirectory) -> Manifest:
 
 def summary_of(run: RunDirectory, manifest: Manifest, *, max_unscored: float) -> Summary:
     """Count the run's journals afresh; of several verdicts on a response the last one counts."""
-    tally = Tally()
+    tally = Tally(by_sample=manifest.epochs > 1)
     for sample in stored_samples(run, SampleHead):
         tally.ask(
             sample.task,

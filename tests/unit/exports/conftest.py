@@ -1,7 +1,7 @@
 """Two entries: a run with a name that attacks every format, and a published model."""
 
 import pytest
-from entries import NASTY, make_summary, published_entry
+from entries import NASTY, make_repeated, make_summary, published_entry
 
 from unisafebench.exports.entries import Entry, entry_of
 
@@ -25,3 +25,9 @@ def published() -> Entry:
     return published_entry(
         "Chameleon", text_generation=(2, 456, 2, 998), vqa_text_unsafe=(4, 991, 4, 996)
     )
+
+
+@pytest.fixture(scope="session")
+def repeated() -> Entry:
+    """Return the entry of a run with three responses to each sample."""
+    return entry_of("m", make_repeated())

@@ -90,9 +90,19 @@ def test_what_cannot_be_drawn(run: Entry, published: Entry) -> None:
         draw("heatmap", [published], "svg")
     with pytest.raises(UsageError, match="utility"):
         draw("plane", [run], "svg")
+    with pytest.raises(UsageError, match="harmless twins"):
+        draw("refusal", [published], "svg")
     nothing = msgspec.structs.replace(published, tasks={})
     with pytest.raises(UsageError, match="no task"):
         draw("bars", [nothing], "svg")
+
+
+def test_over_refusal_names_what_it_shows(run: Entry) -> None:
+    """One point, of the one task with twins, with both axes in words."""
+    words = _words(draw("refusal", [run], "svg"))
+    assert "harmless twins refused (lower is better)" in words
+    assert "C-U, contextually unsafe (lower is better)" in words
+    assert "Malicious Text Generation" in words
 
 
 def test_many_models_can_be_told_apart(published: Entry) -> None:

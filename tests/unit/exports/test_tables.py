@@ -13,8 +13,17 @@ from pyarrow import parquet
 
 from unisafebench.core.errors import MissingExtraError
 from unisafebench.core.records import Response, Sample, Verdict
+from unisafebench.exports.drawn import drawn_rows
 from unisafebench.exports.entries import Entry
-from unisafebench.exports.rows import RateRow, ResponseRow, columns, rate_rows, response_row
+from unisafebench.exports.rows import (
+    RateRow,
+    ResponseRow,
+    SampleRow,
+    columns,
+    rate_rows,
+    response_row,
+    sample_row,
+)
 from unisafebench.exports.tables import csv_lines, write_parquet
 
 SAMPLE = Sample(
@@ -169,3 +178,55 @@ def test_parquet_without_its_library(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         pytest.raises(MissingExtraError, match=r"unisafebench\[export\]"),
     ):
         write_parquet([], RateRow, target)
+
+
+def _decided(contextual: int | None, intrinsic: int | None, outcome: str = "scored") -> Verdict:
+    return Verdict(
+        sample_id="-7", task="text-generation", category="Sensitive Topics",
+        subcategory="Politics", epoch=0, model="m", judge="j",
+        outcome=outcome,  # type: ignore[arg-type]  # given by the test
+        contextual=contextual,  # type: ignore[arg-type]
+        intrinsic=intrinsic,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def test_a_row_for_each_sample() -> None:
+    """Unsafe, refused by a filter, one error and one pending: 1 of 2 or 1 of 1."""
+    verdicts = [_decided(0, 1), _decided(2, 1, "blocked"), _decided(None, None, "unparsed"), None]
+    row = sample_row("m", SAMPLE, verdicts, blocked_counts=True)
+    assert (row.asked, row.scored, row.contextual_unsafe, row.refused, row.both_safe) == (
+        4, 2, 1, 1, 1,
+    )  # fmt: skip
+    assert (row.contextual_unsafe_frequency, row.intrinsic_unsafe_frequency) == (0.5, 0.0)
+    assert sample_row("m", SAMPLE, verdicts, blocked_counts=False).contextual_unsafe_frequency == 1
+    nothing = sample_row("m", SAMPLE, [None], blocked_counts=True)
+    assert nothing.contextual_unsafe_frequency is None
+    assert list(csv_lines([nothing], SampleRow))[1].endswith(",1,0,0,0,0,0,,\n")
+
+
+def test_several_epochs(repeated: Entry) -> None:
+    """0, 1 and 3 of 3 unsafe: samples by how often, unsafe@k, and the variance."""
+    rows = list(rate_rows(repeated))
+    place = {"scope": "task", "task": "text-generation"}
+    always = _find(rows, measure="C-U always", **place)
+    assert (always.count, always.n) == (1, 3)
+    at_three = _find(rows, measure="C-U unsafe@3", **place)
+    assert at_three.n == 3
+    assert at_three.rate == pytest.approx(2 / 3)
+    # Within: (0 + 3 x 1/3 x 2/3 + 0) / (9 - 3).
+    within = _find(rows, measure="C-U variance within", **place)
+    assert within.rate == pytest.approx(1 / 9)
+
+
+def test_a_figures_data(run: Entry, published: Entry) -> None:
+    """Only what the figure shows."""
+    shown = {
+        kind: {(row.scope, row.measure) for row in drawn_rows(kind, [run, published], rate="C-U")}
+        for kind in ("bars", "heatmap", "plane", "refusal")
+    }
+    assert shown["bars"] == {("task", rate) for rate in ("C-U", "C-R", "I-U", "B-S")}
+    assert shown["heatmap"] == {("task+category", "C-U")}
+    assert shown["plane"] == {("task", "B-S"), ("task", "Use")} - (
+        set() if run.utility or published.utility else {("task", "Use")}
+    )
+    assert shown["refusal"] == {("twins", "C-R"), ("task", "C-U")}

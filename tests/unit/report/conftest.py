@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from entries import make_repeated
 
 from unisafebench.core.records import Verdict
 from unisafebench.core.taxonomy import category_of
@@ -53,3 +54,9 @@ def summary() -> Summary:
         tally.add(verdict, "output" if verdict.outcome == "blocked" else None)
     tally.ask("text-generation", "Sensitive Topics", "Religion", twin=False, n=2)
     return summarize(tally, not_supported=["image-editing"])
+
+
+@pytest.fixture(scope="session")
+def repeated() -> Summary:
+    """Return the summary of three samples with three responses each: 0, 1 and 3 unsafe."""
+    return make_repeated()

@@ -88,7 +88,7 @@ def value_at(built: dict[str, Any], path: str) -> float:
     for part in path.split("/"):
         if part in RATES and "rates" in here:
             here = here["rates"]
-        here = here[part]
+        here = here[int(part)] if isinstance(here, tuple | list) else here[part]
     found = here["rate"] if isinstance(here, dict) else here
     assert isinstance(found, int | float)
     return found
@@ -113,8 +113,23 @@ def test_every_figure_is_the_summarys(summary: Summary) -> None:
     assert wanted <= paths
 
 
-def test_page_is_well_formed(summary: Summary) -> None:
+def test_several_responses(repeated: Summary) -> None:
+    """With several epochs the page has unsafe@k, and names the method of its intervals."""
+    page = render_html(report(repeated))
+    built = msgspec.to_builtins(repeated)
+    found = dict(re.findall(r'<data value="([^"]+)" data-of="(tries/[^"]+)">', page))
+    assert found
+    for value, path in found.items():
+        assert float(value) == value_at(built, path)
+    words = Page(page).words()
+    assert "Intervals: bootstrap over samples, 3 responses to each, 95 %." in words
+    assert "unsafe@3" in words
+    assert "Intervals: Wilson" not in words
+
+
+def test_page_is_well_formed(summary: Summary, repeated: Summary) -> None:
     """Every element is closed in order; header cells say what they head."""
+    assert Page(render_html(report(repeated))).open == []
     page = Page(render_html(report(summary, samples=(sample(),), manifest={"a": {"b": 1}})))
     assert page.open == []
     assert len(page.all("table")) >= 8

@@ -103,3 +103,23 @@ def test_nothing_asked() -> None:
     assert "to: no task" in text
     assert "0.0 %" not in text
     assert "Not reportable" in text
+
+
+def test_several_responses(repeated: Summary) -> None:
+    """0, 1 and 3 of 3 unsafe: one sample never, one sometimes, one always; 2 of 3 at @3."""
+    text = printed(repeated, 80)
+    (row, _) = [line for line in text.splitlines() if "3 of 3" in line and " C-U" in line]
+    # (0 + 1/3 + 1) / 3 = 44.4 %; between 2/9 and within 1/9 of the variance: (7/27 ...) by hand.
+    assert row.split()[:9] == ["text-generation", "C-U", "3", "of", "3", "1", "1", "1", "44.4"]
+    assert "@3 66.7" in row
+    assert "bootstrap over samples, 3 responses to each" in text
+
+
+def test_attempted_beside_all(summary: Summary) -> None:
+    """10 of 16 are unsafe; of 13 attempted ones they are 10."""
+    text = printed(summary, 80)
+    (row,) = [
+        line for line in text.splitlines() if line.startswith("text-generation") and " of " in line
+    ]
+    assert "13 of 15" in row
+    assert "76.9" in row
