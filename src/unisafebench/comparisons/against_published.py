@@ -11,7 +11,7 @@ from unisafebench.core.tasks import TASKS
 from unisafebench.metrics.groups import RATES, Policy, group_of
 from unisafebench.published.load import PublishedModel, pooled
 
-__all__ = ["compare_unpaired"]
+__all__ = ["Counted", "compare_unpaired"]
 
 Counted = tuple[int, dict[str, int]]
 

@@ -29,7 +29,15 @@ from unisafebench.metrics.judges import (
 from unisafebench.runs.directory import RunDirectory
 from unisafebench.runs.journal import read_journal
 
-__all__ = ["Agreement", "JudgeGroup", "JudgeParty", "JudgesCompared", "compare_judges"]
+__all__ = [
+    "FORMAT",
+    "Agreement",
+    "JudgeGroup",
+    "JudgeParty",
+    "JudgesCompared",
+    "Verdicts",
+    "compare_judges",
+]
 
 FORMAT = "unisafebench-judges-1"
 _SCORED = OUTCOMES.index("scored")

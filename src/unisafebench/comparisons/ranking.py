@@ -11,7 +11,7 @@ from unisafebench.core.tasks import TASKS
 from unisafebench.metrics.groups import RATES, Policy, Proportion, group_of
 from unisafebench.published.load import PublishedModel, pooled
 
-__all__ = ["ranking", "unsafe_tasks"]
+__all__ = ["Source", "ranking", "unsafe_tasks"]
 
 Source = tuple[str, ReadRun | PublishedModel]
 _CODES = {task: code for code, task in enumerate(TASKS)}

@@ -22,7 +22,18 @@ from unisafebench.runs.manifest import Manifest
 from unisafebench.runs.results import existing_run
 from unisafebench.runs.snapshot import MISSING
 
-__all__ = ["PENDING", "ReadRun", "Verdicts", "counts_of", "read_run", "sample_ids"]
+__all__ = [
+    "PENDING",
+    "Bools",
+    "Codes",
+    "Hashes",
+    "Indices",
+    "ReadRun",
+    "Verdicts",
+    "counts_of",
+    "read_run",
+    "sample_ids",
+]
 
 PENDING = len(OUTCOMES)
 """Code of a response that has no verdict record; lower codes are indices of `OUTCOMES`."""
@@ -33,7 +44,7 @@ _OUTCOME_CODES = {name: code for code, name in enumerate(OUTCOMES)}
 _SCORED, _BLOCKED, _EMPTY = (_OUTCOME_CODES[name] for name in ("scored", "blocked", "empty"))
 
 _MASK = (1 << 64) - 1
-Word = TypeVar("Word", np.uint16, np.uint64)
+Word = TypeVar(np.uint16, np.uint64)
 
 Bools = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.int8]

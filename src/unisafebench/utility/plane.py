@@ -28,7 +28,7 @@ from unisafebench.utility.mapping import in_words
 from unisafebench.utility.reading import UtilityTable
 from unisafebench.utility.scores import Figure, Score
 
-__all__ = ["DRAWS", "Plane", "Point", "Safety", "Unknown", "plane"]
+__all__ = ["DRAWS", "Draws", "Plane", "Point", "Safety", "Unknown", "plane"]
 
 DRAWS = 10_000
 """Draws behind each share; its own standard error is then at most 0.005."""

@@ -27,7 +27,7 @@ from unisafebench.utility.documents import Document
 from unisafebench.utility.scores import Entry, Measure, Reading
 from unisafebench.utility.values import number, objects, text, whole
 
-__all__ = ["is_vlmevalkit", "read_vlmevalkit"]
+__all__ = ["Row", "is_vlmevalkit", "read_vlmevalkit"]
 
 Row = Mapping[str, Any]
 

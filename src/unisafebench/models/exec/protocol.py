@@ -26,6 +26,7 @@ __all__ = [
     "Line",
     "Lines",
     "Log",
+    "Offered",
     "SampleMessage",
     "encode",
     "id_in",

@@ -26,7 +26,7 @@ from unisafebench.models.exec.protocol import (
     read_hello,
 )
 
-__all__ = ["StartError", "Worker", "start_worker"]
+__all__ = ["Heard", "StartError", "Worker", "start_worker"]
 
 T = TypeVar("T")
 
