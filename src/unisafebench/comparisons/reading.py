@@ -44,7 +44,7 @@ _OUTCOME_CODES = {name: code for code, name in enumerate(OUTCOMES)}
 _SCORED, _BLOCKED, _EMPTY = (_OUTCOME_CODES[name] for name in ("scored", "blocked", "empty"))
 
 _MASK = (1 << 64) - 1
-Word = TypeVar(np.uint16, np.uint64)
+Word = TypeVar("Word", np.uint16, np.uint64)
 
 Bools = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.int8]
