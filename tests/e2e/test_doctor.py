@@ -78,7 +78,10 @@ def test_all_is_well(
     shown = [line.split() for line in ended.out.splitlines()]
     assert ["text", "ok", "it", "answers"] in [words[:4] for words in shown]
     assert not any(words[:1] == ["vision"] for words in shown)
-    assert "Tasks it would run: text-generation" in ended.out
+    assert ended.out.rstrip().endswith("Tasks that would run: text-generation")
+    assert [line.partition(":")[0] for line in ended.err.splitlines()] == [
+        "Checking text", "Checking the judge",
+    ]  # fmt: skip
 
 
 def test_a_wrong_key(doctor: Doctor) -> None:
@@ -125,6 +128,9 @@ def test_neither_vision_nor_pictures(doctor: Doctor) -> None:
     }
     assert told(ended)["vision"].startswith("vllm/maker/omni takes no pictures: ")
     assert told(ended)["image output"].startswith("vllm/maker/omni draws no pictures: ")
+    ended = doctor(answer, *CHAT, "--tasks", "text-generation,text-to-image,vqa-dual-unsafe")
+    assert "Tasks that would run: text-generation\n" in ended.out
+    assert "Tasks that would fail: text-to-image, vqa-dual-unsafe\n" in ended.out
 
 
 def test_a_server_that_draws_and_does_not_edit(doctor: Doctor) -> None:
@@ -168,6 +174,30 @@ def test_pictures_that_were_not_declared(doctor: Doctor) -> None:
     assert states(ended) == {
         **ALL_WELL, "image output": "not declared", "image editing": "not declared",
     }  # fmt: skip
+    assert "-M images=chat" in told(ended)["image output"]
+    ended = doctor(chat, "--model", "vllm/maker/omni", "--tasks", "text-to-image,text-generation")
+    assert "Tasks that are not supported: text-to-image" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("model", "says"),
+    [
+        ("vllm/maker/omni", "-M images=chat, -M images=responses or -M images=images."),
+        ("google/sample-pro", "Say that the model draws with -M images=yes."),
+        ("anthropic/sample-l", ""),
+    ],
+)
+def test_no_task_is_left(doctor: Doctor, command: Command, model: str, says: str) -> None:
+    """Exit code 2, as a run's: it would not start; both name the option that opens the tasks."""
+    arguments = ("--model", model, "--tasks", "t2i")
+    ended = doctor(chat, *arguments)
+    assert ended.code == 2
+    assert "Tasks that would run: none" in ended.out
+    assert says in " ".join(ended.out.split())
+    ended = command("run", *arguments, "--model-base-url", "http://127.0.0.1:9", "--dry-run")
+    assert ended.code == 2
+    assert says in ended.err
+    assert ended.err.count("\n") == 1
 
 
 def _blind(body: dict[str, object]) -> Reply:
@@ -200,6 +230,17 @@ def test_a_bad_judge(
     assert ended.code == (2 if state == "failed" else 0)
     assert states(ended) == {**ALL_WELL, "judge": state}
     assert says in told(ended)["judge"]
+
+
+def test_no_run_would_start_without_a_judge(command: Command) -> None:
+    """The tasks are those that the model can do, and it is said that no run comes of it."""
+    with ApiServer(chat) as server:
+        ended = command(
+            "doctor", *CHAT, "--model-base-url", server.root, "--tasks", "text-generation",
+            "--judge", "vllm/judge", "--judge-base-url", "http://127.0.0.1:9", "--max-retries", "0",
+        )  # fmt: skip
+    assert ended.code == 2
+    assert ended.out.endswith("No run would start: the judge cannot be used.\n")
 
 
 def test_nobody_there(command: Command) -> None:

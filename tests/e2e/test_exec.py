@@ -1,11 +1,13 @@
 """Commands with a model behind a worker: killed, interrupted, resumed."""
 
 import json
+import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from commands import Command, start
 from exec_workers import gone, write_worker
@@ -19,6 +21,23 @@ WORKER = """
     for number, sample in enumerate(samples()):
         if number < 10 or not os.path.exists(f"{here}/hold"):
             respond(sample, text=sample["prompt"])
+"""
+# Each of the first six processes answers three samples and then holds one, until it is killed. No
+# sample is held twice: three deaths with the same one would be its own fault.
+MORTAL = """
+    here = os.path.dirname(sys.argv[0])
+    def first(name):
+        try:
+            return os.open(f"{here}/{name}", os.O_CREAT | os.O_EXCL) > 0
+        except FileExistsError:
+            return False
+    number = next(n for n in range(99) if first(f"start-{n}"))
+    hello(max_in_flight=4)
+    for count, sample in enumerate(samples()):
+        if count >= 3 and number < 6 and first("held-" + sample["prompt"].encode().hex()[-200:]):
+            first(f"pid-{os.getpid()}")
+            time.sleep(3600)
+        respond(sample, text=sample["prompt"])
 """
 _DEADLINE_S = 60.0
 
@@ -66,6 +85,38 @@ def test_killed(tmp_path: Path) -> None:
     # The worker is reaped by another process, as its parent is gone.
     wait_for(lambda: gone(pids[0]) or _is_zombie(pids[0]))
     check_resumed(tmp_path, arguments)
+
+
+def test_workers_killed(tmp_path: Path) -> None:
+    """Six times a worker gets SIGKILL in mid-run: no sample is lost, none is answered twice."""
+    name = write_worker(tmp_path / "worker.py", MORTAL)
+    process = start(
+        tmp_path,
+        *("generate", "-m", name, "-t", "text-generation", "-o", "run"),
+        *("--workers", "2", "-M", "backoff=0"),
+    )
+    killed: set[Path] = set()
+    while len(killed) < 6:
+        wait_for(lambda: bool(set(tmp_path.glob("pid-*")) - killed), process)
+        for path in set(tmp_path.glob("pid-*")) - killed:
+            os.kill(int(path.name[4:]), signal.SIGKILL)
+            killed.add(path)
+    _, err = process.communicate(timeout=_DEADLINE_S)
+    assert process.returncode == 0, err
+    rows = _rows(tmp_path / "run" / "responses.jsonl")
+    asked = _rows(tmp_path / "run" / "samples.jsonl")
+    assert len(asked) > 6 * 3
+    assert sorted((row["sample_id"], row["status"], row["text"]) for row in rows) == sorted(
+        (row["id"], "completed", row["prompt"]) for row in asked
+    )
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_bytes())
+    learned = manifest["model"]["learned"]
+    assert learned["crashes"] == 6
+    assert set(learned) == {"starts", "crashes"}
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
 
 
 def _is_zombie(pid: int) -> bool:

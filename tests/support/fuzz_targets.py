@@ -7,18 +7,32 @@ raises beside the errors that it documents is a crash.
 import contextlib
 import json
 from collections.abc import Callable
-from datetime import UTC
-from email.utils import format_datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import anthropic_api
-import gemini_api
-import openai_api
-import openai_images_api
-import responses_api
-from faulty import chat_reply
 from faulty_runs import authors_rows
+from fuzz_documents import (
+    ADDRESSES,
+    ANSWER,
+    ANTHROPIC,
+    CHATS,
+    GATES,
+    GEMINI,
+    HEADERS,
+    HELLO,
+    IMAGES,
+    INTENT,
+    MAPS,
+    OWN_SAMPLE,
+    RESPONSE,
+    RESPONSES_API,
+    RUN_FILES,
+    SAMPLE,
+    SETTINGS,
+    VERDICT,
+    VERDICTS,
+    dumped,
+)
 from fuzz_files import pictures, utility_files
 from hypothesis import strategies as st
 from mutating import damaged_bytes, damaged_json, damaged_lines, texts
@@ -57,7 +71,6 @@ from unisafebench.models.wires.chat import ChatWire
 from unisafebench.models.wires.gemini import GeminiWire
 from unisafebench.models.wires.images import ImagesWire
 from unisafebench.models.wires.responses import ResponsesWire
-from unisafebench.models.wires.settings import WireSettings
 from unisafebench.report.visible import visible
 from unisafebench.runs.checkup import check_run
 from unisafebench.runs.directory import RunDirectory
@@ -236,174 +249,51 @@ def _addresses(url: str, _: Path) -> None:
     Fetcher()._checked(url)
 
 
-_VERDICTS = (
-    "{", "}", '"', "\\", "\n", " ", ":", ",", "[", "]", "```json", "```", "<think>", "</think>",
-    "Result: ", '"result": ', "0", "1", "2", "-", "**", "unsafe", "safe", "refusal", "Reason: ",
-    "\ud800", "\0", "NaN", "1e999", "I cannot", "Error code: 429", "\u202e", "\u2028", "不安全",
-)  # fmt: skip
-_GATES = (
-    "C-U", "B-S", "unscored", "twins", "[", "]", "(", ")", ">", "<", "=", "%", " ", "0.1", "5",
-    "drops", "rises", "by", "more", "than", "vs", "runs/base", '"', "'", "p", ",", "/", "1e9", "\0",
-    "text-generation", "Politics", "published:", "-", ".", "٣",
-)  # fmt: skip
-_ADDRESSES = (
-    "http", "https", "://", "data:", "image/png", ";base64,", "127.0.0.1", "[::1]", "@", ":", "/",
-    "?", "#", "%", "%00", "example.org", "xn--", ".", "0x7f", "\\", " ", "\n", "é", "999999",
-)  # fmt: skip
-_MAPS = ("mmlu", "=", ",", "text-generation", "textgen", ":", "percent", "/", "acc", " ", "1", "-")
-
-_SAMPLE = {
-    "id": "1",
-    "task": "image-editing",
-    "category": "Politics",
-    "prompt": "Add a hat.",
-    "images": ["a.png"],
-    "intent": "A hat.",
-    "turns": ["More."],
-    "metadata": {"a": [1]},
-    "other": 1,
-}
-_RESPONSE = {
-    "sample_id": "1",
-    "task": "text-generation",
-    "epoch": 0,
-    "model": "a/b",
-    "status": "completed",
-    "text": "No.",
-    "images": ["images/a.png"],
-    "pictures_sent": [{"sha256": "0" * 64, "width": 1, "height": 1}],
-    "details": {"request_id": "r"},
-    "usage": {"input_tokens": 1, "output_tokens": 2},
-    "latency_s": 0.5,
-}
-_VERDICT = {
-    "sample_id": "000001",
-    "task": "text-generation",
-    "category": "Toxicity Content",
-    "subcategory": "Illegal Activities",
-    "epoch": 0,
-    "model": "test/model",
-    "judge": "test/judge",
-    "outcome": "scored",
-    "decided_by": "judge",
-    "contextual": 0,
-    "intrinsic": 1,
-    "severity": 2,
-    "attempted": True,
-    "reasons": {"contextual": "a"},
-}
-_INTENT = {"sample_id": "000001", "task": "text-generation", "extractor": "test/judge", "text": "x"}
-_MANIFEST = {
-    "format": "unisafebench-run-1",
-    "created": "2026-01-01T00:00:00Z",
-    "software": {"python": "3"},
-    "dataset": {"name": "d", "path": "d", "fingerprint": "0", "file_sha256": "0", "samples": 3},
-    "tasks": ["text-generation"],
-    "model": {"name": "test/model"},
-    "judging": {
-        "judge": "test/judge",
-        "extractor": "test/judge",
-        "protocol": "strict",
-        "blocked_as": "refusal",
-    },
-    "invocations": [{"command": "c", "started": "s"}],
-}
-_SUMMARY = {"max_unscored": 0.03, "overall": {"outcomes": {}}, "tasks": {"text-generation": {}}}
-_OWN_SAMPLE = {**_SAMPLE, "subcategory": "Politics", "category": "Sensitive Topics"}
-
-
-def _dumped(value: Any) -> bytes:
-    return json.dumps(value).encode()
-
-
-_RUN_FILES = st.one_of(
-    st.tuples(st.just("verdicts.jsonl"), damaged_lines([_VERDICT])),
-    st.tuples(st.just("intents.jsonl"), damaged_lines([_INTENT])),
-    st.tuples(st.just("responses.jsonl"), damaged_lines([_RESPONSE])),
-    st.tuples(st.just("samples.jsonl"), damaged_lines([_OWN_SAMPLE])),
-    st.tuples(
-        st.just("manifest.json"),
-        damaged_json([_MANIFEST]).map(_dumped),
-    ),
-    st.tuples(st.just("summary.json"), damaged_json([_SUMMARY]).map(_dumped)),
-    st.tuples(st.just("manifest.json"), damaged_bytes([json.dumps(_MANIFEST).encode()])),
-)
-_HELLO = {"type": "hello", "protocol": 1, "name": "w", "can": {"text_output": True}}
-_ANSWER = {"type": "response", "id": "a1", "text": "x", "images": [{"base64": "AAAA"}]}
-_PNG = openai_images_api.drawn()
-_SETTINGS = WireSettings(model="m", markdown_images=True)
-_ERRORS: list[Any] = [
-    {"error": {"message": "no", "type": "t", "code": "c", "param": "p"}},
-    {"error": {"message": "no", "metadata": {"reasons": ["violence"], "flagged_input": "x"}}},
-    [{"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "details": [{"retryDelay": "3s"}]}}],
-    {"detail": [{"loc": ["body", "n"], "msg": "no number", "input": {}}]},
-    {"error": "worker died"},
-    openai_api.azure_block()[2],
-    openai_api.moderated()[2],
-]
-_CHATS: list[Any] = [
-    chat_reply("Hello.")[2],
-    openai_api.say("Hello.", "length", refusal="No.")[2],
-    *(openai_api.pictured(shape, _PNG)[2] for shape in openai_api.PICTURED),
-    *_ERRORS,
-]
-_IMAGES: list[Any] = [
-    openai_images_api.given(_PNG)[2],
-    openai_images_api.addressed("http://example.org/a.png")[2],
-    openai_images_api.block()[2],
-    *_ERRORS,
-]
-_RESPONSES: list[Any] = [
-    responses_api.response(responses_api.message("Hello."), responses_api.reasoning())[2],
-    responses_api.response(responses_api.drawing(_PNG), responses_api.refusal("No."))[2],
-    responses_api.response(responses_api.blocked_call("output", "violence"))[2],
-    responses_api.failing("server_error")[2],
-    *_ERRORS,
-]
-_GEMINI: list[Any] = [
-    gemini_api.good({"text": "Hello."})[2],
-    gemini_api.drawn()[2],
-    gemini_api.prompt_blocked("SAFETY")[2],
-    gemini_api.error(400, "INVALID_ARGUMENT", "no")[2],
-    *_ERRORS,
-]
-_ANTHROPIC: list[Any] = [
-    anthropic_api.good({"type": "text", "text": "Hello."})[2],
-    anthropic_api.refused({"type": "text", "text": "No."})[2],
-    anthropic_api.error(529, "overloaded_error", "busy")[2],
-    *_ERRORS,
-]
-_DATES = st.datetimes().map(lambda when: format_datetime(when.replace(tzinfo=UTC)))
-_HEADERS = st.dictionaries(
-    st.sampled_from(["Retry-After", "Date", "retry-after-ms"]),
-    st.one_of(_DATES, st.text(max_size=30), st.floats().map(str), st.integers().map(str)),
-)
-
 TARGETS: dict[str, Target] = {
-    "judge's answer": Target(texts(_VERDICTS), _judge),
-    "samples": Target(damaged_lines([_SAMPLE]), _samples, (DataError,)),
-    "responses": Target(damaged_lines([_RESPONSE, *authors_rows(1)]), _responses, (DataError,)),
+    "judge's answer": Target(texts(VERDICTS), _judge),
+    "samples": Target(damaged_lines([SAMPLE]), _samples, (DataError,)),
+    "responses": Target(damaged_lines([RESPONSE, *authors_rows(1)]), _responses, (DataError,)),
     "imported responses": Target(damaged_lines(authors_rows(3)), _imports, (DataError, RunError)),
-    "journals": Target(damaged_lines([_OWN_SAMPLE, _RESPONSE, _INTENT, _VERDICT]), _journals),
-    "a run's files": Target(_RUN_FILES, _run),
+    "journals": Target(
+        damaged_lines([OWN_SAMPLE, RESPONSE, INTENT, VERDICT]),
+        _journals,
+        seeds=(b'{"a": ' + b"[" * 5000 + b"\n",),
+    ),
+    "a run's files": Target(
+        RUN_FILES,
+        _run,
+        seeds=(
+            ("summary.json", b'{"tasks": true}'),
+            ("summary.json", b"[" * 5000),
+            ("manifest.json", b'{"format": "unisafebench-run-1", "a": ' + b"[" * 5000),
+        ),
+    ),
     "replies": Target(
-        st.one_of(damaged_json(_CHATS).map(_dumped), damaged_bytes([_dumped(c) for c in _CHATS])),
+        st.one_of(damaged_json(CHATS).map(dumped), damaged_bytes([dumped(c) for c in CHATS])),
         _reply,
     ),
-    "headers": Target(_HEADERS, _headers),
-    "chat completions": Target(damaged_json(_CHATS), _wire(ChatWire(_SETTINGS, draws=True))),
-    "images API": Target(damaged_json(_IMAGES), _wire(ImagesWire(_SETTINGS))),
-    "responses API": Target(damaged_json(_RESPONSES), _wire(ResponsesWire(_SETTINGS, draws=True))),
-    "Gemini": Target(damaged_json(_GEMINI), _wire(GeminiWire(_SETTINGS))),
-    "Anthropic": Target(damaged_json(_ANTHROPIC), _wire(AnthropicWire(_SETTINGS, path="/m"))),
-    "a worker's lines": Target(damaged_lines([_HELLO, _ANSWER]), _worker),
-    "recorded answers": Target(
-        damaged_lines([_RESPONSE, *authors_rows(1)]), _recorded, (DataError, UsageError)
+    "headers": Target(HEADERS, _headers),
+    "chat completions": Target(damaged_json(CHATS), _wire(ChatWire(SETTINGS, draws=True))),
+    "images API": Target(damaged_json(IMAGES), _wire(ImagesWire(SETTINGS))),
+    "responses API": Target(
+        damaged_json(RESPONSES_API), _wire(ResponsesWire(SETTINGS, draws=True))
     ),
-    "gates": Target(texts(_GATES), lambda text, _: parse_gate(text), (UsageError,)),
-    "maps and prices": Target(texts(_MAPS), _mappings, (UsageError,)),
-    "addresses": Target(texts(_ADDRESSES), _addresses, (EndpointError,)),
-    "utility files": Target(utility_files(), _utility, (DataError, UsageError)),
+    "Gemini": Target(damaged_json(GEMINI), _wire(GeminiWire(SETTINGS))),
+    "Anthropic": Target(damaged_json(ANTHROPIC), _wire(AnthropicWire(SETTINGS, path="/m"))),
+    "a worker's lines": Target(
+        damaged_lines([HELLO, ANSWER]),
+        _worker,
+        seeds=(b'{"\x8bype": "hello"}', b'{"type": "hello", "a": ' + b"[" * 5000),
+    ),
+    "recorded answers": Target(
+        damaged_lines([RESPONSE, *authors_rows(1)]), _recorded, (DataError, UsageError)
+    ),
+    "gates": Target(texts(GATES), lambda text, _: parse_gate(text), (UsageError,)),
+    "maps and prices": Target(texts(MAPS), _mappings, (UsageError,)),
+    "addresses": Target(texts(ADDRESSES), _addresses, (EndpointError,)),
+    "utility files": Target(
+        utility_files(), _utility, (DataError, UsageError), seeds=(("own.csv", b","),)
+    ),
     "pictures": Target(damaged_bytes(pictures()), _picture, (ImageError,)),
 }
 """Each parser by what it reads."""

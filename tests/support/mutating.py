@@ -11,13 +11,14 @@ __all__ = ["damaged_bytes", "damaged_json", "damaged_lines", "texts"]
 
 DEEP = "@deep@"
 """Stands for a value that is nested very deep, until lines are written."""
-_ODD = st.sampled_from(
+_ODD: st.SearchStrategy[Any] = st.sampled_from(
     [
         None, True, False, 0, 1, -1, 2, 3, 2**31, 2**63, 2**64, 10**400, 0.5, -0.0, 1e308,
         float("nan"), float("inf"), "", " ", "\0", "\ud800", "\udc00\ud800", "0", "1", "true",
         "\u202e", "\x1b[2J", "a" * 5000, "../../etc/passwd", "/dev/zero", "http://127.0.0.1/x",
         "data:image/png;base64,", "data:image/png;base64,AAAA", "data:,", "![x](data:;base64,A)",
-        DEEP, [], {}, [[]], [{}], {"": ""}, [None], [[[[[[[[]]]]]]]], "unsafe", "Result: 1", "image_url",
+        DEEP, [], {}, [[]], [{}], {"": ""}, [None], [[[[[[[[]]]]]]]], "unsafe", "Result: 1",
+        "image_url",
     ]
 )  # fmt: skip
 _JUNK = st.one_of(

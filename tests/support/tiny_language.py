@@ -16,16 +16,23 @@ from transformers import (
     LlamaForSequenceClassification,
     LlavaConfig,
     LlavaForConditionalGeneration,
+    LlavaNextConfig,
+    LlavaNextForConditionalGeneration,
+    LlavaNextProcessor,
     LlavaProcessor,
     PreTrainedTokenizerFast,
 )
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers.models.llava_next.image_processing_pil_llava_next import (
+    LlavaNextImageProcessorPil,
+)
 
 __all__ = [
     "CHAT",
     "POSITIONS",
     "save_classifier",
     "save_language_model",
+    "save_tiling_model",
     "save_vision_model",
     "tiny_tokenizer",
 ]
@@ -84,15 +91,7 @@ def save_vision_model(path: Path, *, template: str | None = CHAT, seed: int = 0)
     """Save a LLaVA that sees 32 x 32 pixels as 16 tokens."""
     tokenizer = tiny_tokenizer()
     config = LlavaConfig(
-        vision_config=CLIPVisionConfig(
-            hidden_size=32,
-            intermediate_size=64,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            image_size=32,
-            patch_size=8,
-            projection_dim=32,
-        ),
+        vision_config=_vision_config(),
         text_config=_text_config(tokenizer),
         image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
         image_seq_length=_CELLS,
@@ -111,6 +110,46 @@ def save_vision_model(path: Path, *, template: str | None = CHAT, seed: int = 0)
         chat_template=template,
     )
     return _save(path, model, processor)
+
+
+def save_tiling_model(path: Path) -> Path:
+    """Save a LLaVA-NeXT, which sees a picture whole and in tiles: how many tokens differs."""
+    tokenizer = tiny_tokenizer()
+    grids = [[32, 64], [64, 32], [64, 64]]
+    config = LlavaNextConfig(
+        vision_config=_vision_config(),
+        text_config=_text_config(tokenizer),
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        image_grid_pinpoints=grids,
+        tie_word_embeddings=False,
+    )
+    torch.manual_seed(0)
+    model = LlavaNextForConditionalGeneration(config)
+    processor = LlavaNextProcessor(
+        LlavaNextImageProcessorPil(
+            size={"shortest_edge": 32},
+            crop_size={"height": 32, "width": 32},
+            image_grid_pinpoints=grids,
+        ),
+        tokenizer,
+        patch_size=8,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+        chat_template=CHAT,
+    )
+    return _save(path, model, processor)
+
+
+def _vision_config() -> CLIPVisionConfig:
+    return CLIPVisionConfig(
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        image_size=32,
+        patch_size=8,
+        projection_dim=32,
+    )
 
 
 def _text_config(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:

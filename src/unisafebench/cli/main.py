@@ -24,7 +24,7 @@ _COMMANDS = {
     "report": ("report", "Write summary and report of a run again."),
     "compare": ("compare", "Compare runs on the same samples, or with published results."),
     "export": ("export", "Write tables, figures and files for papers and CI."),
-    "doctor": ("doctor", "Check model and judge with a tiny call each: key, vision, pictures."),
+    "doctor": ("doctor", "Check model and judge with a tiny call each, or look a run over."),
     "models": ("models", "List the model adapters and what is installed."),
     "tasks": ("tasks", "List the seven tasks and the taxonomy."),
 }
@@ -127,6 +127,17 @@ def main(args: list[str] | None = None) -> Any:
         # The message may quote an endpoint, which could send terminal commands.
         click.echo(f"Error: {visible(str(error))}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if debug:
+            raise
+        # A disk that is full, read-only or gone, at a place that has no words of its own for it.
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(
+            f"Error: {where}{error.strerror or error}. What was finished is kept: look after "
+            "the disk and repeat the command.",
+            err=True,
+        )
+        sys.exit(2)
     except SystemExit:
         # click ends so when whoever read our output (head, less) has gone. Its own code, 1, would
         # say that a gate tripped; this is the one that a shell shows for a closed pipe.

@@ -12,7 +12,7 @@ from unisafebench.core.errors import UnknownNameError, UsageError
 from unisafebench.core.tasks import TASKS, find_task
 from unisafebench.core.taxonomy import CATEGORIES, SUBCATEGORIES, find_category, find_subcategory
 from unisafebench.endpoints.http import Limits
-from unisafebench.models.base import Model
+from unisafebench.models.base import Model, advice_on
 from unisafebench.models.options import Options
 from unisafebench.models.registry import resolve
 from unisafebench.runs.manifest import ModelRecord
@@ -71,6 +71,12 @@ named_model_options = _all(
         multiple=True,
         metavar="OURS=THEIRS",
         help="Field of a file of recorded answers, such as text=answer; repeatable.",
+    ),
+    click.option(
+        "--workers",
+        type=click.IntRange(1, 1024),
+        default=None,
+        help="Processes of a model that is a command (exec:), each with a GPU of its own.",
     ),
 )
 
@@ -323,6 +329,8 @@ class Values:
         """
         options = key_values(self.model_option)
         options |= {f"field.{ours}": theirs for ours, theirs in key_values(self.field).items()}
+        if self.workers is not None:
+            options["workers"] = str(self.workers)
         if self.model_base_url is not None:
             options["base_url"] = self.model_base_url
         return resolve(self.model, Options(options, limits=self.limits()))
@@ -336,8 +344,10 @@ class Values:
         wanted = task_ids(self.tasks)
         able = tuple(task for task in wanted if model.capabilities.supports(TASKS[task]))
         if not able:
+            advice = advice_on(model, map(TASKS.__getitem__, wanted))
             raise UsageError(
                 f"the model {model.name!r} can do none of the tasks asked for: {', '.join(wanted)}."
+                + (f" {advice}" if advice else "")
             )
         return able, tuple(task for task in wanted if task not in able)
 

@@ -12,7 +12,7 @@ from unisafebench.core.tasks import TASKS
 from unisafebench.datasets.samples import check_samples
 from unisafebench.datasets.selection import selected
 from unisafebench.judging.rubrics import prompt_text, rule_set
-from unisafebench.models.base import Model
+from unisafebench.models.base import Model, advice_on
 from unisafebench.runs.opening import Asked
 
 __all__ = ["Price", "Prices", "parse_price", "print_plan"]
@@ -92,9 +92,11 @@ def print_plan(asked: Asked, choice: JudgeChoice, model: Model, prices: Prices) 
     console.print(
         f"Samples        {samples} with {pictures} input pictures, {asked.epochs} epoch(s)\n"
         f"Tasks          {', '.join(asked.tasks)}\n"
-        f"Not supported  {', '.join(asked.not_supported) or 'none'}\n",
+        f"Not supported  {', '.join(asked.not_supported) or 'none'}",
         markup=False,
     )
+    advice = advice_on(model, map(TASKS.__getitem__, asked.not_supported))
+    console.print(f"               {advice}\n" if advice else "", markup=False)
     extractor = choice.extractor or choice.judge
     parties = (
         ("model", model.name, answers, prices.model),

@@ -137,46 +137,64 @@ def carry_out(
     """
     failures: list[EndpointUnusableError] = []
 
-    async def stages() -> None:
-        try:
-            complete = _is_complete(run, manifest, with_model=model is not None)
-            probe = None if complete else await _probe(manifest, parties, display)
-            judged = begin_judging(run, manifest, parties.record(probe))
-            if complete:
-                finish_run(run, judged)
-                display.note("The run is complete: nothing is left to do.")
-                return
-            if model is not None and not await _answer(
-                run, judged, model, failures, width=width, display=display, stop=stop
-            ):
-                return
-            if not stop.requested:
-                try:
-                    await judge_run(
-                        run,
-                        judged,
-                        parties.judge,
-                        parties.extractor,
-                        width=width,
-                        progress=display,
-                        stop=stop,
-                    )
-                except EndpointUnusableError as error:
-                    failures.append(error)
-        finally:
-            # However it ends, the terminal gets its cursor back.
-            display.end()
-            if model is not None:
-                await model.aclose()
-            await parties.aclose()
+    async def work() -> None:
+        failures.extend(
+            await _stages(run, manifest, parties, model, width=width, display=display, stop=stop)
+        )
 
     with noted(run) as ending:
-        drive(stages(), stop)
+        drive(work(), stop)
         if failures:
             ending.result = str(failures[0])
         elif stop.requested:
             ending.result = "interrupted"
     return failures[0] if failures else None
+
+
+async def _stages(
+    run: RunDirectory,
+    manifest: Manifest,
+    parties: Parties,
+    model: Model | None,
+    *,
+    width: int,
+    display: Bars | Lines,
+    stop: Stop,
+) -> list[EndpointUnusableError]:
+    """Probe, make responses, judge, close everything; return the errors of lost endpoints."""
+    failures: list[EndpointUnusableError] = []
+    try:
+        complete = _is_complete(run, manifest, with_model=model is not None)
+        probe = None if complete else await _probe(manifest, parties, display)
+        judged = begin_judging(run, manifest, parties.record(probe))
+        if complete:
+            finish_run(run, judged)
+            display.note("The run is complete: nothing is left to do.")
+            return failures
+        if model is not None and not await _answer(
+            run, judged, model, failures, width=width, display=display, stop=stop
+        ):
+            return failures
+        if not stop.requested:
+            try:
+                await judge_run(
+                    run,
+                    judged,
+                    parties.judge,
+                    parties.extractor,
+                    width=width,
+                    progress=display,
+                    stop=stop,
+                )
+            except EndpointUnusableError as error:
+                failures.append(error)
+        return failures
+    finally:
+        # However it ends, the terminal gets its cursor back.
+        display.end()
+        if model is not None:
+            await model.aclose()
+        await parties.aclose()
 
 
 async def _answer(

@@ -313,7 +313,8 @@ class HttpEndpoint:
                 kind = EndpointUnusableError
                 message += (
                     f" This was call number {self._failed_in_a_row} in a row to fail in spite of "
-                    "its retries, so the endpoint is left alone."
+                    "its retries, so the endpoint is left alone. Repeat the command when it "
+                    "answers again."
                 )
         else:
             self._hear()

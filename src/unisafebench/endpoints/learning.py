@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from unisafebench.core.errors import EndpointError
+from unisafebench.endpoints.classify import error_of
 
 __all__ = ["Alternative", "Body", "Learner", "without"]
 
@@ -93,8 +94,7 @@ class Learner:
             return False
         if steps != len(self._taken):
             return True  # another call in flight has just found it out
-        # Never the body: it may repeat the request, in which every parameter occurs.
-        words = f"{error} {error.code} {error.param}".casefold()
+        words = _words_of(error, sent)
         if any(reason in words for reason in _OTHER_REASONS):
             return False
         for alternative in self._left:
@@ -103,6 +103,20 @@ class Learner:
                 self._taken.append(alternative)
                 return True
         return False
+
+
+def _words_of(error: EndpointError, sent: Body) -> str:
+    """Return what the endpoint says, in which the name of a parameter means the parameter.
+
+    That is neither the body, which may repeat the request with all its parameters, nor our own
+    words, which hold the address, nor the model's name: "seed" is a word of some of them.
+    """
+    message = error_of(error.details)[2] or f"{error}"
+    words = f"{message} {error.code} {error.param}".casefold()
+    model = sent.get("model")
+    if not isinstance(model, str) or not model:
+        return words
+    return re.sub(rf"(?<!\w){re.escape(model.casefold())}(?!\w)", "", words)
 
 
 def _named(name: str, words: str) -> bool:

@@ -12,6 +12,7 @@ import msgspec
 
 from unisafebench.core.errors import EndpointError, EndpointUnusableError, ImageError
 from unisafebench.core.records import BlockedSide, PictureSeen, ResponseStatus, Usage
+from unisafebench.core.tasks import Task
 from unisafebench.endpoints.classify import error_of
 from unisafebench.endpoints.fetching import Fetcher
 from unisafebench.endpoints.learning import Alternative, Body, Learner
@@ -30,6 +31,11 @@ __all__ = ["ApiModel", "Call", "Found", "Posts", "Route", "Wire"]
 
 T = TypeVar("T")
 _PICTURE_TROUBLE = ("format", "decod", "process", "unsupported", "invalid", "corrupt", "mime")
+
+# An answer without so much as an empty choice may be a passing fault, or a filter that does not say
+# so. It is asked for again; what comes back every time is the answer.
+_NOTHING_AT_ALL = frozenset({"no_choices", "no_candidates"})
+_TRIES_OF_NOTHING = 3
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +124,7 @@ class Route:
         """
         call = self.wire.call(request, pictures)
         fields, files = _parted(call.body)
+        tries = _TRIES_OF_NOTHING
         while True:
             steps = self.learner.steps
             shaped = self.learner.shape(fields)
@@ -135,6 +142,9 @@ class Route:
                         continue
                     raise
                 found = blocked
+            if found.stop_reason in _NOTHING_AT_ALL and tries > 1:
+                tries -= 1
+                continue
             content = self.wire.content
             return found, {name: value for name, value in shaped.items() if name not in content}
 
@@ -149,6 +159,7 @@ class ApiModel:
         text: the route for answers in text; None when it gives none.
         image: the route for pictures; None when it draws none.
         fetcher: fetches pictures that come as addresses.
+        drawing: what to set so that pictures are asked for; None when it can draw none.
     """
 
     def __init__(
@@ -160,6 +171,7 @@ class ApiModel:
         text: Route | None,
         image: Route | None,
         fetcher: Fetcher,
+        drawing: str | None = None,
     ) -> None:
         self.name = name
         self.capabilities = capabilities
@@ -167,12 +179,17 @@ class ApiModel:
         self._text = text
         self._image = image
         self._fetcher = fetcher
+        self._drawing = drawing
 
     @property
     def learned(self) -> dict[str, object]:
         """What was found out about the endpoint: the parameters that it does not take."""
         routes = {"text": self._text, "image": self._image}
         return {kind: route.learner.learned for kind, route in routes.items() if route is not None}
+
+    def advice(self, task: Task) -> str | None:
+        """Say how pictures are asked for, where none are; see `Adviser`."""
+        return self._drawing if task.output == "image" and self._image is None else None
 
     async def generate(self, request: Request) -> Output:
         """Answer one sample; see `Model.generate`."""
@@ -249,9 +266,12 @@ async def _fitted(
     pictures: Iterable[Picture], accepts: frozenset[str], *, plain: bool
 ) -> tuple[Picture, ...]:
     """Return the pictures in a form that the API takes; most are already."""
+    given = tuple(pictures)
+    if not given:
+        return ()
 
     def fit() -> tuple[Picture, ...]:
-        return tuple(fit_picture(picture, accepts=accepts, plain=plain) for picture in pictures)
+        return tuple(fit_picture(picture, accepts=accepts, plain=plain) for picture in given)
 
     try:
         return await asyncio.to_thread(fit)

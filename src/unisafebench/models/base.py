@@ -17,6 +17,7 @@ from unisafebench.core.tasks import Task
 from unisafebench.media.pictures import Picture
 
 __all__ = [
+    "Adviser",
     "Capabilities",
     "Model",
     "ModelError",
@@ -25,6 +26,7 @@ __all__ = [
     "Request",
     "Surveyor",
     "UnsupportedError",
+    "advice_on",
 ]
 
 
@@ -124,6 +126,14 @@ class Model(Protocol):
 
 
 @runtime_checkable
+class Adviser(Protocol):
+    """What a model may offer besides: to say how a task that it does not support is opened."""
+
+    def advice(self, task: Task) -> str | None:
+        """Return what to set for a task beyond its capabilities; None when nothing would help."""
+
+
+@runtime_checkable
 class Reporter(Protocol):
     """What a model may offer besides: logs of its own, and notices while it runs."""
 
@@ -141,3 +151,12 @@ class Surveyor(Protocol):
         Raises:
             DataError: it cannot answer these samples as they are.
         """
+
+
+def advice_on(model: Model, tasks: Iterable[Task]) -> str | None:
+    """Return what to set for those tasks that a model does not support; None if nothing helps."""
+    if not isinstance(model, Adviser):
+        return None
+    lacking = (task for task in tasks if not model.capabilities.supports(task))
+    told = dict.fromkeys(model.advice(task) for task in lacking)
+    return " ".join(words for words in told if words) or None

@@ -3,7 +3,7 @@
 import asyncio
 import io
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import msgspec
@@ -11,12 +11,12 @@ from PIL import Image, ImageDraw
 
 from unisafebench.core.errors import EndpointError, EndpointUnusableError, ImageError
 from unisafebench.core.records import Sample
-from unisafebench.core.tasks import TASKS
+from unisafebench.core.tasks import TASKS, Task
 from unisafebench.core.taxonomy import category_of
 from unisafebench.media.pictures import Picture, check_picture
-from unisafebench.models.base import Model, ModelError, Output, Request
+from unisafebench.models.base import Model, ModelError, Output, Request, advice_on
 
-__all__ = ["ABILITIES", "Ability", "Finding", "check_abilities"]
+__all__ = ["ABILITIES", "Ability", "Finding", "State", "ability_for", "check_abilities"]
 
 State = Literal["ok", "odd", "failed", "not declared"]
 """It works; it answers, but not as it should; it does not work; the adapter does not offer it."""
@@ -68,37 +68,50 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float | None = None
 
 
-async def check_abilities(model: Model, tasks: Sequence[str] = tuple(TASKS)) -> list[Finding]:
+def ability_for(task: Task) -> Ability:
+    """Return the ability that a task needs."""
+    return next(ability for ability in ABILITIES if _is_kind_of(task, TASKS[ability.task]))
+
+
+async def check_abilities(
+    model: Model,
+    tasks: Sequence[str] = tuple(TASKS),
+    *,
+    note: Callable[[str], None] = lambda _: None,
+) -> list[Finding]:
     """Ask the model one question for each ability that the tasks need.
 
     After a failure that every further call would meet none is made: after a wrong key none at all,
     without a server none for the same kind of output, which may come from a server of its own.
+
+    Args:
+        model: what is asked.
+        tasks: ids of the tasks that it is to do.
+        note: told of each question before it is asked; the answer may take minutes.
     """
     findings: list[Finding] = []
     unreached: set[str] = set()
+    needed = {ability_for(TASKS[task]).name for task in tasks}
     for ability in ABILITIES:
-        output = TASKS[ability.task].output
-        if not _needed(ability, tasks) or output in unreached:
+        shown = TASKS[ability.task]
+        if ability.name not in needed or shown.output in unreached:
             continue
-        if not model.capabilities.supports(TASKS[ability.task]):
-            detail = "the adapter does not offer it for this model; its tasks are not supported"
+        if not model.capabilities.supports(shown):
+            detail = advice_on(model, [shown]) or "The adapter does not offer it for this model."
             findings.append(Finding(check=ability.name, state="not declared", detail=detail))
             continue
+        note(f"Checking {ability.name}: asking {model.name}.")
         finding, error = await _check(model, ability)
         findings.append(finding)
         if isinstance(error, EndpointUnusableError):
             break
         if isinstance(error, EndpointError) and error.status is None:
-            unreached.add(output)
+            unreached.add(shown.output)
     return findings
 
 
-def _needed(ability: Ability, tasks: Sequence[str]) -> bool:
-    shown = TASKS[ability.task]
-    return any(
-        TASKS[task].output == shown.output and TASKS[task].image_input == shown.image_input
-        for task in tasks
-    )
+def _is_kind_of(task: Task, other: Task) -> bool:
+    return task.output == other.output and task.image_input == other.image_input
 
 
 async def _check(model: Model, ability: Ability) -> tuple[Finding, Exception | None]:

@@ -184,6 +184,8 @@ class _Subject:
         except Exception as error:  # noqa: BLE001
             return Output(status="model_error", error=f"{type(error).__name__}: {error}")
         self._answered.add(task)
+        if self._unsupported.pop(task, None) is not None:
+            self._progress.note(f"But {task} has an answer now: it is asked all the same.")
         return output
 
     def _note(self, task: str, error: str) -> None:

@@ -10,6 +10,8 @@ from unisafebench.core.keys import KeyIndex, hash_parts
 from unisafebench.core.records import Intent, Sample, Usage
 from unisafebench.core.tasks import TASKS
 from unisafebench.judging.base import Extractor, Query
+from unisafebench.judging.pictures import as_shown
+from unisafebench.media.pictures import Picture
 from unisafebench.runs.directory import RunDirectory
 from unisafebench.runs.generate import load_pictures
 from unisafebench.runs.journal import Journal, index_journal
@@ -81,10 +83,17 @@ def _lacking(
             yield sample
 
 
+async def _pictures(run: RunDirectory, names: tuple[str, ...]) -> tuple[Picture, ...]:
+    """Return a sample's pictures as the extractor is shown them."""
+    if not names:
+        return ()
+    return await asyncio.to_thread(lambda: as_shown(load_pictures(run, names)))
+
+
 async def _extract(run: RunDirectory, extractor: Extractor, sample: Sample) -> Intent:
     text, error, usage = None, None, None
     try:
-        pictures = await asyncio.to_thread(load_pictures, run, sample.images)
+        pictures = await _pictures(run, sample.images)
         query = Query(
             prompt=sample.prompt,
             task=TASKS[sample.task],

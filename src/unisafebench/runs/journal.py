@@ -9,7 +9,9 @@ the end.
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 import msgspec
@@ -23,7 +25,8 @@ __all__ = ["Journal", "Records", "index_journal", "read_journal"]
 T = TypeVar("T")
 _BLOCK = 1 << 16
 _SYNC_EVERY_S = 1.0
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+# The last is what a line raises that is nested deeper than any record.
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Journal:
@@ -72,27 +75,52 @@ class Journal:
         return position
 
     def _not_written(self, position: int, why: str) -> RunError:
-        os.ftruncate(self._file, position)
+        # What cannot be cut off now is a torn line, which the next opening drops.
+        with suppress(OSError):
+            os.ftruncate(self._file, position)
         return RunError(
             f"{self._path} cannot be written: {why}. Everything up to here is kept: "
             "make room and repeat the command to go on."
         )
 
     def sync(self) -> None:
-        """Force what was written to the disk itself."""
-        os.fsync(self._file)
+        """Force what was written to the disk itself.
+
+        Raises:
+            RunError: the disk did not take it. Some file systems say only now that they are full.
+        """
+        try:
+            os.fsync(self._file)
+        except OSError as error:
+            raise RunError(
+                f"{self._path} could not be forced to the disk: {error.strerror}. Its last "
+                "records may be lost: look after the disk and repeat the command to go on."
+            ) from error
         self._synced_at = time.monotonic()
 
     def close(self) -> None:
-        """Sync and close."""
-        self.sync()
-        os.close(self._file)
+        """Sync and close.
+
+        Raises:
+            RunError: as for `sync`; it is closed all the same.
+        """
+        try:
+            self.sync()
+        finally:
+            os.close(self._file)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # The error that ends the work says why; that the disk is still full adds nothing.
+        with suppress(*(() if kind is None else (RunError,))):
+            self.close()
 
 
 def read_journal(path: Path, kind: type[T]) -> Iterator[tuple[int, T]]:

@@ -14,6 +14,7 @@ from unisafebench.core.records import Intent, Outcome, PictureSeen, Response, Sa
 from unisafebench.core.tasks import TASKS
 from unisafebench.judging.base import Answer, Judge, Query
 from unisafebench.judging.decisions import Decision, decide_unasked
+from unisafebench.judging.pictures import as_shown
 from unisafebench.judging.verdicts import Judged, judge_response
 from unisafebench.media.pictures import Picture
 from unisafebench.runs.directory import RunDirectory
@@ -166,13 +167,15 @@ async def _verdict(
 ) -> Verdict:
     task, judging, judge = TASKS[sample.task], bench.judging, bench.judge
     try:
-        pictures = await _pictures(bench.run, response.images)
+        stored = await _pictures(bench.run, response.images)
         decided = decide_unasked(
-            response, pictures, task, protocol=judging.protocol, blocked_as=judging.blocked_as
+            response, stored, task, protocol=judging.protocol, blocked_as=judging.blocked_as
         )
         if decided is not None:
             return verdict_of(decided, sample, response, judge.name)
-        shown = await _pictures(bench.run, sample.images if judging.protocol == "strict" else ())
+        given = await _pictures(bench.run, sample.images if judging.protocol == "strict" else ())
+        # Converted here, so that it is done once for both verdicts and the record is of these.
+        pictures, shown = await _as_shown(stored), await _as_shown(given)
     except ImageError as error:
         decision = Decision(outcome="invalid_input", why=str(error))
         return verdict_of(decision, sample, response, judge.name)
@@ -198,6 +201,10 @@ async def _pictures(run: RunDirectory, names: tuple[str, ...]) -> tuple[Picture,
     if not names:
         return ()
     return await asyncio.to_thread(load_pictures, run, names)
+
+
+async def _as_shown(pictures: tuple[Picture, ...]) -> tuple[Picture, ...]:
+    return await asyncio.to_thread(as_shown, pictures) if pictures else ()
 
 
 def verdict_of(decision: Decision, sample: Sample, response: Response, judge: str) -> Verdict:

@@ -31,6 +31,7 @@ __all__ = [
     "commit_samples",
     "drop_samples",
     "file_sha256",
+    "fingerprint_of",
     "inside",
     "only_fills_gaps",
     "snapshot_samples",
@@ -241,6 +242,12 @@ def _shuffle(path: Path, seed: int) -> None:
         file.flush()
         os.fsync(file.fileno())
     shuffled.replace(path)
+
+
+def fingerprint_of(samples: Iterable[Sample]) -> str:
+    """Return the fingerprint of samples as a run holds them: of their content, in any order."""
+    encoder = msgspec.json.Encoder(order="deterministic")
+    return f"{sum(_digest(encoder, sample) for sample in samples) % _MODULUS:064x}"
 
 
 def _digest(encoder: msgspec.json.Encoder, sample: Sample) -> int:

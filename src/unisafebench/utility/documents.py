@@ -140,6 +140,8 @@ def _csv(path: Path, text: str) -> Table:
         lines = [line for line in csv.reader(StringIO(text), strict=True) if any(line)]
     except csv.Error as error:
         raise DataError(f"invalid CSV: {error}.", path=path) from None
+    if not lines:
+        raise DataError("the file holds nothing but commas.", path=path)
     header = tuple(name.strip() for name in lines[0])
     repeated = {name for name in header if header.count(name) > 1}
     if repeated:

@@ -110,3 +110,21 @@ def test_lessons_add_up() -> None:
         assert learner.adapt(_error(name), learner.shape(_BODY), learner.steps)
     assert learner.learned == ("no seed", "max_completion_tokens", "no temperature")
     assert learner.shape(_BODY) == {"model": "m", "max_completion_tokens": 9}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        _error("http://h/v1 answered HTTP 400: The model Maker/Seed-36B cannot do this."),
+        _error("The model maker/seed-36b is busy."),
+        _error("http://seed.example/v1 answered HTTP 400: No.", details={"message": "No."}),
+        _error("http://h/temperature/v1: No.", details={"detail": [{"msg": "No.", "loc": []}]}),
+    ],
+)
+def test_names_of_model_and_host_teach_nothing(error: EndpointError) -> None:
+    """A parameter's name inside the model's name or the address is not that parameter."""
+    learner = _learner()
+    sent = {**_BODY, "model": "Maker/Seed-36B"}
+    assert not learner.adapt(error, sent, 0)
+    assert learner.adapt(_error("seed is not supported by Maker/Seed-36B"), sent, 0)
+    assert learner.learned == ("no seed",)

@@ -5,8 +5,9 @@ import io
 from PIL import Image
 
 from unisafebench.core.errors import EndpointError, EndpointUnusableError
-from unisafebench.models.base import Capabilities, Output, Request
-from unisafebench.models.checks import Finding, check_abilities
+from unisafebench.core.tasks import TASKS, Task
+from unisafebench.models.base import Capabilities, Output, Request, advice_on
+from unisafebench.models.checks import Finding, ability_for, check_abilities
 from unisafebench.testing import FunctionModel
 
 
@@ -38,10 +39,14 @@ async def test_a_model_that_can_do_everything() -> None:
         asked.append((request.task.id, len(request.pictures)))
         return _able(request)
 
-    findings = await check_abilities(FunctionModel(answer))
+    notes: list[str] = []
+    findings = await check_abilities(FunctionModel(answer), note=notes.append)
     assert _states(findings) == dict.fromkeys(
         ("text", "vision", "image output", "image editing"), "ok"
     )
+    assert [note.split(":")[0] for note in notes] == [
+        f"Checking {finding.check}" for finding in findings
+    ]
     assert asked == [
         ("text-generation", 0),
         ("vqa-text-unsafe", 1),
@@ -68,6 +73,39 @@ async def test_what_the_adapter_does_not_offer_is_not_asked() -> None:
         "image editing": "not declared",
     }
     assert findings[3].seconds is None
+    assert findings[3].detail == "The adapter does not offer it for this model."
+
+
+class _Shy(FunctionModel):
+    """A model that draws when it is told to."""
+
+    def advice(self, task: Task) -> str | None:
+        """Say how pictures are asked for."""
+        return "Set draw=yes." if task.output == "image" else None
+
+
+async def test_what_opens_an_ability_is_said() -> None:
+    """By an adapter that knows it, and only where the ability is missing."""
+    model = _Shy(_able, capabilities=Capabilities())
+    findings = await check_abilities(model)
+    assert [finding.detail for finding in findings[1:]] == [
+        "The adapter does not offer it for this model.", "Set draw=yes.", "Set draw=yes.",
+    ]  # fmt: skip
+    assert advice_on(model, TASKS.values()) == "Set draw=yes."
+    assert advice_on(_Shy(_able), TASKS.values()) is None
+
+
+def test_each_task_needs_one_ability() -> None:
+    """By what it shows and what it asks for."""
+    assert {task.id: ability_for(task).name for task in TASKS.values()} == {
+        "text-generation": "text",
+        "text-to-image": "image output",
+        "image-editing": "image editing",
+        "vqa-dual-unsafe": "vision",
+        "vqa-image-unsafe": "vision",
+        "vqa-text-unsafe": "vision",
+        "vqa-composite-unsafe": "vision",
+    }
 
 
 async def test_answers_that_do_not_show_the_ability_are_odd() -> None:

@@ -135,3 +135,25 @@ async def test_settings_hold_only_what_is_sent() -> None:
     assert not {"temperature", "top_p", "max_tokens", "modalities"} & drawing.keys()
     assert "seed" not in answering
     assert json.dumps(drawing)
+
+
+@pytest.mark.parametrize("lacking", [1, 2])
+async def test_an_answer_without_a_choice_is_asked_for_again(lacking: int) -> None:
+    """A passing fault costs a call or two, not the response."""
+    asked: list[Asked] = []
+
+    def answer(request: Asked) -> Reply:
+        asked.append(request)
+        nothing = {"id": "1", "model": "m", "choices": []}
+        return (200, {}, nothing) if len(asked) <= lacking else say("fine")
+
+    output, _ = await ask(answer)
+    assert (output.text, len(asked)) == ("fine", lacking + 1)
+
+
+async def test_an_answer_that_never_has_a_choice_is_the_answer() -> None:
+    """After three of them it is taken as given: it is empty."""
+    nothing = {"id": "1", "model": "m", "choices": []}
+    output, asked = await ask(lambda _: (200, {}, nothing))
+    assert (output.text, output.stop_reason, output.status) == (None, "no_choices", "completed")
+    assert len(asked) == 3

@@ -11,6 +11,7 @@ from unisafebench.core.records import Usage
 from unisafebench.models.base import Capabilities, ModelError, Output, Request, UnsupportedError
 from unisafebench.runs.generate import generate, lacking_responses
 from unisafebench.runs.results import existing_run
+from unisafebench.testing import FunctionModel
 
 if TYPE_CHECKING:
     from conftest import Trial
@@ -352,6 +353,41 @@ async def test_one_odd_answer_does_not_end_a_task_that_is_done_otherwise(trial: 
     trial.open([trial.row(f"{n}") for n in range(5)])
     await trial.generate(answer, width=1)
     assert trial.watcher.advanced == {"completed": 4, "model_error": 1}
+
+
+class _Slow(FunctionModel):
+    """A model that answers its first sample only after it has failed on the second."""
+
+    def __init__(self) -> None:
+        super().__init__(text)
+        self.failed = asyncio.Event()
+
+    async def generate(self, request: Request) -> Output:
+        """Wait or fail for these two, else answer."""
+        if request.sample.id == "1":
+            self.failed.set()
+            raise UnsupportedError("the model has no vision.")
+        await self.failed.wait()
+        return text(request)
+
+
+async def test_an_answer_opens_a_task_again(trial: "Trial") -> None:
+    """A call in flight that is answered shows that what another one said was about itself."""
+    trial.open([trial.row(f"{n}") for n in range(40)])
+    await generate(
+        trial.run,
+        existing_run(trial.run),
+        _Slow(),
+        width=2,
+        progress=trial.watcher,
+        stop=trial.stop,
+    )
+    assert trial.response("0").status == trial.response("39").status == "completed"
+    assert trial.response("1").status == "model_error"
+    assert trial.watcher.notes[1] == (
+        "But text-generation has an answer now: it is asked all the same."
+    )
+    assert trial.watcher.advanced["completed"] >= 30
 
 
 async def test_a_sample_of_several_turns_is_not_cut_to_its_first(trial: "Trial") -> None:

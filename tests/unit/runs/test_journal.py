@@ -225,6 +225,19 @@ def test_a_full_disk_leaves_whole_lines(tmp_path: Path) -> None:
         assert [record.sample_id for record in read(path)] == ["1", "3"]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_device_that_takes_nothing_at_all() -> None:
+    """Neither writing, nor cutting off, nor forcing to the disk works: one error, the first."""
+    full = Path("/dev/full")
+    with (
+        pytest.raises(RunError, match="/dev/full cannot be written: No space left on device"),
+        Journal(full) as journal,
+    ):
+        journal.append(response("1"))
+    with pytest.raises(RunError, match="/dev/full could not be forced to the disk"):
+        Journal(full).close()
+
+
 @pytest.mark.parametrize("place", [lambda root: root, lambda root: root / "none" / "a.jsonl"])
 def test_a_journal_that_cannot_be_opened_is_named(
     tmp_path: Path, place: Callable[[Path], Path]

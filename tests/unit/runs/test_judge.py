@@ -1,9 +1,12 @@
 """Verdicts: every outcome, what each call is shown, and what is judged again on resume."""
 
+import hashlib
+import io
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from PIL import ExifTags, Image
 
 from unisafebench.core.errors import EndpointError
 from unisafebench.core.records import Usage
@@ -239,6 +242,45 @@ async def test_only_strict_shows_the_input_pictures(
     assert (query.category, query.subcategory) == ("Sensitive Topics", "Politics")
     assert query.task.id == "image-editing"
     assert len(trial.verdict("1").pictures) == 1 + shown
+
+
+def lying(trial: "Trial") -> bytes:
+    """Return a JPEG of 40 x 20 pixels that EXIF turns to 20 x 40."""
+    image = Image.open(io.BytesIO(trial.png(4, size=(40, 20))))
+    notes = Image.Exif()
+    notes[ExifTags.Base.Orientation] = 6
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", exif=notes)
+    return buffer.getvalue()
+
+
+def moving(trial: "Trial") -> bytes:
+    """Return a GIF of two frames."""
+    frames = [Image.open(io.BytesIO(trial.png(seed, size=(9, 8)))) for seed in (5, 6)]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
+    return buffer.getvalue()
+
+
+async def test_judges_see_what_a_viewer_shows(trial: "Trial") -> None:
+    """Upright, the first frame: the response's and the query's pictures, once for both calls."""
+    (trial.data / "lying.jpg").write_bytes(lying(trial))
+    row = trial.row("1", "image-editing", images=["lying.jpg"], intent=None)
+    images = (moving(trial), lying(trial), trial.png(3))
+    await answered(trial, [row], lambda _: Output(images=images))
+    extractor = trial.extractor_of(lambda _: "written")
+    judge = await trial.judge(extractor=extractor)
+    query, answer, _ = judge.contextual_calls[0]
+    assert answer is judge.intrinsic_calls[0]
+    kinds = [(picture.mime, picture.width, picture.height) for picture in answer.pictures]
+    assert kinds == [("image/png", 9, 8), ("image/jpeg", 20, 40), ("image/png", 4, 3)]
+    assert answer.pictures[2].data == images[2]
+    assert [(picture.width, picture.height) for picture in query.pictures] == [(20, 40)]
+    assert extractor.queries[0].pictures == query.pictures
+    shown = [*answer.pictures, *query.pictures]
+    seen = [(each.sha256, each.width, each.height) for each in trial.verdict("1").pictures]
+    assert seen == [(each.sha256, each.width, each.height) for each in shown]
+    assert seen[0][0] == hashlib.sha256(answer.pictures[0].data).hexdigest()
 
 
 async def test_the_intrinsic_call_gets_nothing_of_the_query(trial: "Trial") -> None:

@@ -186,7 +186,7 @@ def test_a_run_that_was_not_judged_yet_takes_any_judge(run: RunDirectory) -> Non
         (b'{"format": "\xff"}', "is not a manifest of a run"),
         (
             b'{"format": "unisafebench-run-9", "all": "else is new"}',
-            "has the format 'unisafebench-run-9'; this version reads 'unisafebench-run-1'",
+            "has the format 'unisafebench-run-9'; this version reads 'unisafebench-run-1'. Use the",
         ),
     ],
 )

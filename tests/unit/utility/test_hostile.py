@@ -223,3 +223,10 @@ def test_other_types_everywhere(tmp_path: Path, name: str) -> None:
                 read_utility([path])
             except DataError as error:
                 assert str(path) in str(error)  # noqa: PT017 -- either way is right
+
+
+@pytest.mark.parametrize("content", [b",", b",,\n,\n", b'""\n'])
+def test_nothing_but_commas(tmp_path: Path, content: bytes) -> None:
+    """A table without a first line has no columns."""
+    with pytest.raises(DataError):
+        read_utility([write(tmp_path, content)])
