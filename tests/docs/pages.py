@@ -28,8 +28,8 @@ class Example(NamedTuple):
 
 
 def pages() -> list[Path]:
-    """Return README.md and the pages of docs/ that are there."""
-    return [page for page in (ROOT / "README.md", *sorted(DOCS.glob("*.md"))) if page.is_file()]
+    """Return README.md and the pages in docs/ that are there."""
+    return [page for page in (ROOT / "README.md", *sorted(DOCS.rglob("*.md"))) if page.is_file()]
 
 
 def blocks(page: Path) -> Iterator[Block]:

@@ -22,8 +22,9 @@ WORKER = """
         if number < 10 or not os.path.exists(f"{here}/hold"):
             respond(sample, text=sample["prompt"])
 """
-# Each of the first six processes answers three samples and then holds one, until it is killed. No
-# sample is held twice: three deaths with the same one would be its own fault.
+# Each of the first six processes answers three samples, then holds one until it is killed; later
+# ones answer once that has happened. No sample is held twice: three deaths with the same one would
+# be its own fault.
 MORTAL = """
     here = os.path.dirname(sys.argv[0])
     def first(name):
@@ -34,6 +35,8 @@ MORTAL = """
     number = next(n for n in range(99) if first(f"start-{n}"))
     hello(max_in_flight=4)
     for count, sample in enumerate(samples()):
+        while number >= 6 and sum(name.startswith("pid-") for name in os.listdir(here)) < 6:
+            time.sleep(0.001)
         if count >= 3 and number < 6 and first("held-" + sample["prompt"].encode().hex()[-200:]):
             first(f"pid-{os.getpid()}")
             time.sleep(3600)

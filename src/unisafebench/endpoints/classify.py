@@ -32,14 +32,13 @@ _POLICY_WORDS = (
 # The request's own fault, which a good status with an error inside can report too.
 _NOT_AGAIN = ("invalid_image", "image_too_", "image_parse_error")
 # The account is stopped, whatever the status: no key, no credit, or shut out for what was asked.
+_BAD_KEY = ("api_key_invalid", "api key not valid", "api key expired")
 _STOPPED_WORDS = (
+    *_BAD_KEY,
     "insufficient_quota",
     "billing_hard_limit",
     "billing hard limit",
     "credit balance",
-    "api_key_invalid",
-    "api key not valid",
-    "api key expired",
     "api usage limits",
     "user location is not supported",
     "temporarily blocked because",
@@ -89,6 +88,10 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     wait_s: float | None = None
     details: Mapping[str, Any] = {}
     lacks: Lack | None = None
+    stopped: bool = False
+    """The account is stopped: nothing else can be asked of the endpoint either."""
+    bad_key: bool = False
+    """The key is not accepted, whatever the status."""
 
 
 def failure_of_status(status: int, headers: Mapping[str, str], body: str, error: Any) -> Failure:
@@ -103,8 +106,11 @@ def failure_of_status(status: int, headers: Mapping[str, str], body: str, error:
     words = f"{' '.join(_words_beside(error))} {code or ''} {message}".casefold()
     lacks = _lack(status, f"{message}".casefold(), words)
     wait_s = retry_after_seconds(headers, now=datetime.now(UTC))
+    kind = "call" if lacks is not None else _kind(status, words)
+    bad_key = status == 401 or any(word in words for word in _BAD_KEY)
+    gone = any(word in words for word in _STOPPED_WORDS)
     return Failure(
-        kind="call" if lacks is not None else _kind(status, words),
+        kind=kind,
         message=message or body[:200] or f"HTTP {status} without a body",
         status=status,
         code=code,
@@ -113,6 +119,8 @@ def failure_of_status(status: int, headers: Mapping[str, str], body: str, error:
         wait_s=_retry_delay(error) if wait_s is None else wait_s,
         details=_innermost(error),
         lacks=lacks,
+        stopped=kind == "endpoint" and (status in _ACCOUNT or gone),
+        bad_key=kind == "endpoint" and bad_key,
     )
 
 

@@ -129,6 +129,8 @@ class HttpEndpoint:
         `read` raises ValueError for an answer that lacks what it must hold; such an answer is
         asked for again, like any other that was cut or garbled on its way.
 
+        An EndpointUnusableError that it raises ends all further calls.
+
         Raises:
             EndpointError: this call failed, after its retries where retrying could help.
             EndpointUnusableError: every further call would fail too.
@@ -160,6 +162,10 @@ class HttpEndpoint:
                 answer = await self._retry(failed, method, path, body, read)
         except _AttemptFailed as failed:
             raise self._give_up(failed.failure, path, alone=heard != self._heard) from failed
+        except EndpointUnusableError as error:
+            # Another call has found it out, or `read` in what came: calls that wait are not sent.
+            self._broken = error
+            raise
         self._hear()
         return answer
 
@@ -330,7 +336,8 @@ class HttpEndpoint:
             lacks=failure.lacks,
         )
         # After a wrong path or model its list of models can still be asked for.
-        if isinstance(error, EndpointUnusableError) and failure.status not in (400, 404):
+        listed = failure.status in (400, 404) and not failure.stopped
+        if isinstance(error, EndpointUnusableError) and not listed:
             self._broken = error
         return error
 
@@ -348,7 +355,7 @@ class HttpEndpoint:
             402: " The account has no credit left.",
             403: " The key may not use this model or address.",
             404: " Check the address and the model's name.",
-        }.get(failure.status, "")
+        }.get(401 if failure.bad_key else failure.status, "")
         if failure.wait_s is not None and failure.wait_s > self.limits.longest_retry_after_s:
             advice += f" It asks for a wait of {failure.wait_s:,.0f} s: repeat the command then."
         return f"{url} answered HTTP {failure.status}: {_sentence(failure.message)}{advice}"

@@ -207,9 +207,9 @@ class ApiModel:
                 pictures = plain
                 found, sent = await route.ask(request, pictures)
         except EndpointError as error:
-            if error.lacks is None or isinstance(error, EndpointUnusableError):
+            lacking = _lacking(error, request)
+            if lacking is None:
                 raise
-            lacking = "takes no pictures" if error.lacks == "image_input" else "draws no pictures"
             raise UnsupportedError(f"{self.name} {lacking}: {error}") from error
         images, lost = await self._fetch(found.pictures)
         return Output(
@@ -277,6 +277,19 @@ async def _fitted(
         return await asyncio.to_thread(fit)
     except ImageError as error:
         raise ModelError(f"an input picture cannot be converted: {error}") from error
+
+
+def _lacking(error: EndpointError, request: Request) -> str | None:
+    """Return what an error says that the model cannot do, of what was asked of it; else None.
+
+    The words of an error about one prompt may be those of a lack.
+    """
+    if isinstance(error, EndpointUnusableError):
+        return None
+    if error.lacks == "image_input" and request.pictures:
+        return "takes no pictures"
+    drawing = error.lacks == "image_output" and request.task.output == "image"
+    return "draws no pictures" if drawing else None
 
 
 def _parted(body: Body | tuple[FormField, ...]) -> tuple[Body, tuple[FormField, ...]]:

@@ -14,6 +14,7 @@ from unisafebench.endpoints.providers import Provider, open_http, split_name
 from unisafebench.models.api import ApiModel, Route
 from unisafebench.models.base import Capabilities
 from unisafebench.models.options import Options
+from unisafebench.models.wires.abilities import read_capabilities
 from unisafebench.models.wires.fields import check_extra, check_idle, mapping_of
 from unisafebench.models.wires.gemini import (
     BOTH_MODALITIES,
@@ -43,6 +44,7 @@ _THRESHOLDS = (
     "BLOCK_NONE",
     "OFF",
 )
+_DRAWING = "Say that the model draws with -M images=yes."
 _OWN = GeminiWire.content | {"safetySettings"}
 
 
@@ -70,7 +72,9 @@ def create(name: str, options: Mapping[str, str]) -> ApiModel:
     provider, model = split_name(name, role="model")
     chosen = _Chosen(
         model=model,
-        can=_capabilities(name, options),
+        can=read_capabilities(
+            name, options, draws=options.flag("images", default=False), drawing=_DRAWING
+        ),
         sampling=read_sampling(options),
         modalities=_modalities(options),
         safety=_safety(options),
@@ -80,7 +84,7 @@ def create(name: str, options: Mapping[str, str]) -> ApiModel:
     check_extra(chosen.body, _OWN, option="body")
     check_extra(chosen.image, {}, option="image")
     if not chosen.can.image_output:
-        why = "is for pictures, and none are asked for. Say that the model draws with images=yes."
+        why = f"is for pictures, and none are asked for. {_DRAWING}"
         check_idle(options, ("modalities",), "image.", why=why)
     base_url = options.text("base_url")
     options.finish(name)
@@ -101,23 +105,7 @@ def create(name: str, options: Mapping[str, str]) -> ApiModel:
         text=None if text is None else _route(http, chosen, text),
         image=None if image is None else _route(http, chosen, image),
         fetcher=Fetcher(),
-    )
-
-
-def _capabilities(name: str, options: Options) -> Capabilities:
-    text = options.flag("text", default=True)
-    draws = options.flag("images", default=False)
-    sees = options.flag("vision", default=True)
-    edits = options.flag("editing", default=True)
-    if not text and not draws:
-        raise UsageError(
-            f"{name} would give neither text nor pictures. Say that it draws with images=yes."
-        )
-    return Capabilities(
-        text_output=text,
-        image_input=sees,
-        image_output=draws,
-        image_editing=draws and sees and edits,
+        drawing=_DRAWING,
     )
 
 
@@ -135,12 +123,12 @@ def _safety(options: Options) -> dict[str, str]:
     found = {}
     everywhere = options.text("safety")
     if everywhere is not None:
-        threshold = _known("threshold in the option 'safety'", everywhere, _THRESHOLDS)
+        threshold = _known("threshold in the option 'safety':", everywhere, _THRESHOLDS)
         found = dict.fromkeys(_CATEGORIES, threshold)
     for name, value in options.prefixed("safety").items():
         short = name.upper().removeprefix(_CATEGORY)
         category = _known("harm category", short, (*_CATEGORIES, *_FURTHER_CATEGORIES))
-        found[category] = _known(f"threshold in the option 'safety.{name}'", value, _THRESHOLDS)
+        found[category] = _known(f"threshold in the option 'safety.{name}':", value, _THRESHOLDS)
     return found
 
 

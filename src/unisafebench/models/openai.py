@@ -15,8 +15,8 @@ from unisafebench.endpoints.http import HttpEndpoint, Limits
 from unisafebench.endpoints.openai import OpenAIServer
 from unisafebench.endpoints.providers import Provider, open_http, split_name
 from unisafebench.models.api import ApiModel, Route
-from unisafebench.models.base import Capabilities
 from unisafebench.models.options import Options
+from unisafebench.models.wires.abilities import read_capabilities
 from unisafebench.models.wires.chat import ACCEPTED, ChatWire
 from unisafebench.models.wires.fields import check_extra, check_idle
 from unisafebench.models.wires.images import ImagesWire
@@ -44,13 +44,13 @@ _OWN = frozenset({"model", "messages", "input", "prompt", "stream", "n"})
 # Options that say nothing where no pictures, or no texts, are asked for.
 _OF_PICTURES = ("image_base_url", "image_model", "modalities")
 _OF_TEXTS = ("api",)
-_HOW = "images=chat, images=responses or images=images"
+_DRAWING = "Say how the model draws: -M images=chat, -M images=responses or -M images=images."
 
 # What an API has no field for, so that it shapes no answer.
-_NOT_SENT: Mapping[str, tuple[str, ...]] = {
-    "chat": (),
-    "responses": ("modalities", "seed"),
-    "images": ("modalities", "max_tokens", "temperature", "top_p"),
+_NOT_SENT: Mapping[str, frozenset[str]] = {
+    "chat": frozenset(),
+    "responses": frozenset({"modalities", "seed"}),
+    "images": frozenset({"modalities", "max_tokens", "temperature", "top_p"}),
 }
 
 
@@ -77,40 +77,45 @@ def create(name: str, options: Mapping[str, str]) -> ApiModel:
     """
     options = Options.of(options)
     provider, model = split_name(name, role="model")
-    vision = options.flag("vision", default=True)
-    editing = options.flag("editing", default=True)
     sampling = read_sampling(options)
-    text = _text_part(model, options, sampling)
+    writing = _text_part(model, options, sampling)
     image = _image_part(provider, model, options, sampling)
+    can = read_capabilities(name, options, draws=image is not None, drawing=_DRAWING)
     options.finish(name)
-    if text is None and image is None:
-        raise UsageError(f"{name} would give neither text nor pictures. Say how it draws: {_HOW}.")
+    text = writing if can.text_output else None
     _check_idle(options, text, image)
     servers = _Servers(provider, options.limits)
     return ApiModel(
         name=name,
-        capabilities=Capabilities(
-            text_output=text is not None,
-            image_input=vision,
-            image_output=image is not None,
-            image_editing=image is not None and vision and editing,
-        ),
+        capabilities=can,
         settings=_shown(text, image),
         text=None if text is None else _route(text, servers),
         image=None if image is None else _route(image, servers),
         fetcher=Fetcher(hosts=servers.hosts),
+        drawing=_DRAWING,
     )
 
 
 def _check_idle(options: Options, text: _Part | None, image: _Part | None) -> None:
     if image is None:
-        why = f"is for pictures, and none are asked for. Say how the model draws: {_HOW}."
+        why = f"is for pictures, and none are asked for. {_DRAWING}"
         check_idle(options, _OF_PICTURES, "image.", why=why)
     elif "image" not in (image.settings.modalities or ()):
         raise UsageError("the option 'modalities' is for pictures and must hold image.")
     if text is None:
         why = "is for answers in text, and text=no asks for none. For pictures it is image.NAME."
         check_idle(options, _OF_TEXTS, "body.", why=why)
+    idle = frozenset.intersection(*(_unsent(part) for part in (text, image) if part is not None))
+    for name in sorted(idle.intersection(options)):
+        raise UsageError(
+            f"the option {name!r} would have no effect: the API that is asked has no field for it. "
+            "Leave it out."
+        )
+
+
+def _unsent(part: _Part) -> frozenset[str]:
+    """Return the options that this part of the model is never sent."""
+    return _NOT_SENT[part.api] if part.draws else _NOT_SENT[part.api] | {"modalities"}
 
 
 class _Servers:
@@ -139,7 +144,7 @@ class _Servers:
         return frozenset(host for host in found if host)
 
 
-def _text_part(model: str, options: Options, sampling: Sampling) -> _Part | None:
+def _text_part(model: str, options: Options, sampling: Sampling) -> _Part:
     api = options.choice("api", ("chat", "responses"), "chat")
     extra = options.prefixed("body")
     check_extra(extra, _OWN, option="body")
@@ -153,14 +158,13 @@ def _text_part(model: str, options: Options, sampling: Sampling) -> _Part | None
         markdown_images=options.flag("markdown_images", default=False),
         extra=extra,
     )
-    part = _Part(
+    return _Part(
         api=api,
         base_url=options.text("base_url"),
         settings=settings,
         pinned=sampling.pinned.union(extra),
         draws=False,
     )
-    return part if options.flag("text", default=True) else None
 
 
 def _image_part(provider: str, model: str, options: Options, sampling: Sampling) -> _Part | None:

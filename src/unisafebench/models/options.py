@@ -12,6 +12,8 @@ __all__ = ["Options"]
 
 _YES = frozenset({"yes", "true", "on", "1"})
 _NO = frozenset({"no", "false", "off", "0"})
+_BOUNDLESS = 10**9
+"""So high a limit is not worth telling."""
 
 
 class Options(Mapping[str, str]):
@@ -57,7 +59,7 @@ class Options(Mapping[str, str]):
         """
         value = self.text(name, default) or ""
         if value not in allowed:
-            raise UnknownNameError(f"value of the option {name!r}", value, allowed)
+            raise UnknownNameError(f"value of the option {name!r}:", value, allowed)
         return value
 
     def words(self, name: str, allowed: Sequence[str], default: Sequence[str]) -> tuple[str, ...]:
@@ -72,7 +74,7 @@ class Options(Mapping[str, str]):
         found = tuple(word.strip() for word in value.split(",") if word.strip())
         for word in found:
             if word not in allowed:
-                raise UnknownNameError(f"word in the option {name!r}", word, allowed)
+                raise UnknownNameError(f"word in the option {name!r}:", word, allowed)
         return found
 
     def flag(self, name: str, default: bool) -> bool:
@@ -89,7 +91,7 @@ class Options(Mapping[str, str]):
         raise UsageError(f"the option {name!r} is {value!r}; give yes or no.")
 
     def number(
-        self, name: str, default: float | None = None, *, low: float = 0.0, high: float = 1e9
+        self, name: str, default: float | None = None, *, low: float = 0.0, high: float = _BOUNDLESS
     ) -> float | None:
         """Return a number within [low, high].
 
@@ -104,12 +106,11 @@ class Options(Mapping[str, str]):
         except ValueError:
             number = float("nan")
         if not low <= number <= high:
-            raise UsageError(
-                f"the option {name!r} is {value!r}; give a number from {low:g} to {high:g}."
-            )
+            span = f"of {low:g} or more" if high >= _BOUNDLESS else f"from {low:g} to {high:g}"
+            raise UsageError(f"the option {name!r} is {value!r}; give a number {span}.")
         return number
 
-    def count(self, name: str, default: int, *, low: int = 1, high: int = 10**9) -> int:
+    def count(self, name: str, default: int, *, low: int = 1, high: int = _BOUNDLESS) -> int:
         """Return a whole number within [low, high].
 
         Raises:
@@ -148,6 +149,6 @@ class Options(Mapping[str, str]):
                     f"{name!r} is no option of {model!r}. Keys are read from the environment only, "
                     "so that they end up in no file: set <PROVIDER>_API_KEY."
                 )
-            near = get_close_matches(name, known, n=2, cutoff=0.5)
+            near = get_close_matches(name, known, n=2, cutoff=0.6)
             hint = f"Did you mean {' or '.join(near)}?" if near else f"It has: {', '.join(known)}."
             raise UsageError(f"{name!r} is no option of {model!r}. {hint}")

@@ -84,15 +84,8 @@ def resolve(name: str, options: Mapping[str, str] | None = None) -> Model:
     """
     provider = provider_of(name)
     claims = [entry for entry in entry_points(group=ENTRY_POINTS) if entry.name == provider]
-    if not claims and provider == name:
-        providers = ", ".join(sorted(entry_points(group=ENTRY_POINTS).names))
-        raise UsageError(
-            f"the model {name!r} is not of the form provider/model, for example openai/{name}. "
-            f"Providers are: {providers}."
-        )
     if not claims:
-        known = sorted(entry_points(group=ENTRY_POINTS).names)
-        raise UnknownNameError("model provider", provider, known)
+        raise _unknown(name, provider)
     if len(claims) > 1:
         packages = " and ".join(sorted(repr(_package(entry)) for entry in claims))
         raise UsageError(
@@ -124,6 +117,18 @@ def list_models() -> list[AdapterInfo]:
     """
     found = sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: (entry.name, entry.module))
     return [_describe(entry) for entry in found]
+
+
+def _unknown(name: str, provider: str) -> UsageError:
+    """Return the error of a provider that nobody offers, or of a model's name without one."""
+    known = sorted(entry_points(group=ENTRY_POINTS).names)
+    unknown = UnknownNameError("model provider", provider, known)
+    if provider != name or unknown.suggestions:
+        return unknown
+    return UsageError(
+        f"the model {name!r} is not of the form provider/model, for example openai/{name}. "
+        f"Providers are: {', '.join(known)}."
+    )
 
 
 def _load(entry: EntryPoint) -> Factory:

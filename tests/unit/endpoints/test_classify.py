@@ -186,7 +186,26 @@ def test_gemini_says_what_a_model_lacks(message: str, lacks: str | None) -> None
 )
 def test_an_account_that_is_stopped_ends_it_all(message: str) -> None:
     """Google and Anthropic say so with the status of a bad request."""
-    assert failure_of_status(400, {}, "", {"error": {"message": message}}).kind == "endpoint"
+    failure = failure_of_status(400, {}, "", {"error": {"message": message}})
+    assert (failure.kind, failure.stopped) == ("endpoint", True)
+    assert failure.bad_key is message.startswith("API key")
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "stopped"),
+    [
+        (401, "Who are you?", True),
+        (402, "Pay first.", True),
+        (403, "Not here.", True),
+        (404, "No such path.", False),
+        (400, "The model `m` does not exist.", False),
+    ],
+)
+def test_a_wrong_name_is_no_stopped_account(status: int, message: str, stopped: bool) -> None:
+    """The server can still be asked which models it has."""
+    failure = failure_of_status(status, {}, "", {"error": {"message": message}})
+    assert (failure.kind, failure.stopped) == ("endpoint", stopped)
+    assert failure.bad_key is (status == 401)
 
 
 @settings(deadline=None)

@@ -365,3 +365,20 @@ def test_any_body_is_an_answer_or_a_failed_attempt(content: bytes, status: int) 
         made, answered = failed.failure, False
     assert status < 300 or not answered
     msgspec.json.encode(made)
+
+
+async def test_an_account_that_an_answer_says_is_shut_is_left_alone(quick: Quick) -> None:
+    """Calls that were waiting for their turn are not sent any more."""
+
+    def shut(_: Reply) -> str:
+        raise EndpointUnusableError("the account is limited")
+
+    with LoopbackServer(lambda _: say("fine")) as server:
+        http = HttpEndpoint(server.url, api_key=None, limits=quick(max_connections=1))
+        try:
+            calls = [http.post("/chat/completions", {"messages": []}, shut) for _ in range(5)]
+            ended = await asyncio.gather(*calls, return_exceptions=True)
+        finally:
+            await http.aclose()
+        assert [str(error) for error in ended] == ["the account is limited"] * 5
+        assert len(server.bodies) == 1

@@ -47,7 +47,7 @@ def test_settings_and_capabilities_are_told_before_the_run() -> None:
         ({"body.system": "Be brief."}, "body.system"),
         ({"body.stream": "true"}, "body.stream"),
         ({"body.x-api-key": "x"}, "looks like a key"),
-        ({"max_tokens": "0"}, "from 1 to"),
+        ({"max_tokens": "0"}, "a number of 1 or more"),
         ({"version": "latest"}, "give a date such as 2023-06-01"),
         ({"api_key": "x"}, "from the environment only"),
     ],

@@ -37,6 +37,20 @@ async def test_a_wrong_key_ends_it_all_and_is_not_shown() -> None:
     failed = await _fails(wrong_key(KEY))
     assert isinstance(failed, EndpointUnusableError)
     assert "API key not valid" in str(failed)
+    assert str(failed).endswith(" The key in GOOGLE_API_KEY was not accepted.")
+
+
+async def test_after_a_wrong_key_nothing_more_is_asked() -> None:
+    """Further calls would get the same answer."""
+    with ApiServer(lambda _: wrong_key(KEY)) as server:
+        model = model_at(server.root)
+        try:
+            for _ in range(3):
+                with pytest.raises(EndpointUnusableError, match="API key not valid"):
+                    await model.generate(_TEXT)
+        finally:
+            await model.aclose()
+        assert len(server.asked) == 1
 
 
 async def test_an_unknown_model_ends_it_all() -> None:

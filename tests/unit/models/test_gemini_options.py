@@ -105,7 +105,7 @@ def test_capabilities_are_told_before_the_run(
         ({"modalities": "VIDEO"}, UnknownNameError, "modalities"),
         ({"text": "no"}, UsageError, "neither text nor pictures"),
         ({"images": "chat"}, UsageError, "give yes or no"),
-        ({"image.aspectRatio": "1:1"}, UsageError, "draws with images=yes"),
+        ({"image.aspectRatio": "1:1"}, UsageError, "draws with -M images=yes"),
         ({"modalities": "IMAGE"}, UsageError, "'modalities' is for pictures"),
         ({"body.contents": "[]"}, UsageError, "body.contents"),
         ({"body.safetySettings": "[]"}, UsageError, "body.safetySettings"),

@@ -76,15 +76,21 @@ def test_capabilities_are_known_before_anything_is_sent(
         ({"image.prompt": "x"}, "'image.prompt' cannot be set"),
         ({"body.api_key": "x"}, "looks like a key"),
         ({"body.stream": "true"}, "'body.stream' cannot be set"),
-        ({"temperature": "hot"}, "give a number from 0 to 2"),
+        ({"temperature": "hot"}, "give a number from 0 to 2."),
+        ({"max_tokens": "0"}, "'max_tokens' is '0'; give a number of 1 or more."),
+        ({"images": "yes"}, "value of the option 'images': 'yes'. Known: no, chat, responses"),
+        ({"images": "images", "modalities": "image"}, "'modalities' would have no effect"),
+        ({"images": "images", "text": "no", "top_p": "0.5"}, "'top_p' would have no effect"),
+        ({"api": "responses", "seed": "yes"}, "'seed' would have no effect"),
         ({"modalities": "image,smell"}, "'smell'"),
         ({"modalities": "text", "images": "chat"}, "must hold image"),
         ({"image_model": "painter"}, "'image_model' is for pictures, and none are asked for."),
-        ({"image_base_url": "http://127.0.0.1:9"}, "Say how the model draws: images=chat"),
+        ({"image_base_url": "http://127.0.0.1:9"}, "Say how the model draws: -M images=chat"),
         ({"image.size": "64x64"}, "'image.size' is for pictures"),
         ({"images": "images", "text": "no", "body.user": "x"}, "'body.user' is for answers in"),
         ({"images": "images", "text": "no", "api": "chat"}, "'api' is for answers in text"),
         ({"sistem": "x"}, "Did you mean system?"),
+        ({"smell": "x"}, "It has: api, base_url, body.NAME, editing,"),
         ({"api": "completions"}, "completions"),
     ],
 )
@@ -189,3 +195,13 @@ async def test_an_answer_cut_in_the_middle_is_asked_again() -> None:
     output, asked = await ask(lambda _: replies.pop(0))
     assert output.text == "Yes."
     assert len(asked) == 2
+
+
+@pytest.mark.parametrize(
+    "said", ["This model does not support image input.", "Unsupported output modalities: image."]
+)
+async def test_a_lack_of_what_was_not_asked_ends_one_sample(said: str) -> None:
+    """A question in words needs neither vision nor drawing: the task goes on."""
+    failure = await failure_of(lambda _: refused(400, said))
+    assert not isinstance(failure, UnsupportedError)
+    assert said in str(failure)

@@ -64,10 +64,17 @@ def test_demo_is_resolved_by_its_entry_point() -> None:
     assert isinstance(resolve("demo"), DemoModel)
 
 
-def test_unknown_provider_lists_near_matches() -> None:
+@pytest.mark.parametrize("name", ["dmeo/x", "dmeo"])
+def test_unknown_provider_lists_near_matches(name: str) -> None:
     """A slip of the pen gets a suggestion."""
     with pytest.raises(UnknownNameError, match=r"unknown model provider 'dmeo'.*'demo'"):
-        resolve("dmeo/x", {})
+        resolve(name, {})
+
+
+def test_a_name_without_a_provider_is_told_the_form() -> None:
+    """Where it is no slip of the pen, all providers are listed."""
+    with pytest.raises(UsageError, match=r"openai/some-model-9b\. Providers are: .*\bvllm\b"):
+        resolve("some-model-9b", {})
 
 
 def test_adapter_of_another_package_gets_name_and_options(site: Path) -> None:

@@ -17,8 +17,8 @@ import transformers
 from diffusers import DiffusionPipeline
 
 from unisafebench.core.errors import UsageError
+from unisafebench.models.diffusers.library import reading
 from unisafebench.models.diffusers.place import Place
-from unisafebench.models.diffusers.reading import reading
 
 __all__ = ["as_img2img", "load_pipeline", "quiet"]
 

@@ -5,8 +5,6 @@ weights are read in the worker thread when the first request comes.
 """
 
 import asyncio
-import hashlib
-import io
 import itertools
 import threading
 import time
@@ -17,21 +15,16 @@ import diffusers
 import msgspec
 import torch
 import transformers
-from PIL import Image
 
 from unisafebench.core.errors import (
     EndpointUnusableError,
-    ImageError,
     UniSafeBenchError,
     UsageError,
 )
 from unisafebench.core.records import PictureSeen
-from unisafebench.media.converting import encoded, on_white, shown
-from unisafebench.media.fitting import fit_picture
-from unisafebench.media.pictures import Picture, check_picture
+from unisafebench.media.pictures import Picture
 from unisafebench.models.base import (
     Capabilities,
-    ModelError,
     Output,
     Request,
     UnsupportedError,
@@ -46,15 +39,15 @@ from unisafebench.models.diffusers.options import (
     read_settings,
 )
 from unisafebench.models.diffusers.place import Place, locate, pipeline_class
-from unisafebench.models.hf.batching import Batched, Batcher
-from unisafebench.models.hf.devices import describe_device, find_device
-from unisafebench.models.hf.loading import is_memory_error, release_memory
+from unisafebench.models.local.batching import Batched, Batcher
+from unisafebench.models.local.devices import describe_device, find_device
+from unisafebench.models.local.memory import is_memory_error, release_memory
+from unisafebench.models.local.pictures import readied
+from unisafebench.models.local.seeds import seed_of
 from unisafebench.models.options import Options
 
-__all__ = ["Kind", "PipelineModel", "open_pipeline"]
+__all__ = ["Kind", "Opened", "PipelineModel", "open_pipeline"]
 
-_READABLE = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
-_BLOCK = 8
 _CHECKER = "safety_checker"
 
 
@@ -159,7 +152,7 @@ class PipelineModel:
         if not self.capabilities.supports(request.task):
             raise UnsupportedError(f"{self.name} cannot do the task {request.task.id}.")
         if not request.task.image_input:
-            prompt = Prompt(text=request.sample.prompt, seed=_seed(request))
+            prompt = Prompt(text=request.sample.prompt, seed=seed_of(request))
             return self._output(await self._batcher.submit(Kind(edits=False), prompt), ())
         call = self._opened.abilities.edit
         assert call is not None  # noqa: S101 -- the capabilities say so
@@ -167,8 +160,8 @@ class PipelineModel:
         if problem:
             return Output(status="invalid_input", error=problem)
         limit = self._opened.settings.source_pixels
-        pictures, images = await asyncio.to_thread(_readied, request.pictures, limit)
-        prompt = Prompt(text=request.sample.prompt, images=images, seed=_seed(request))
+        pictures, images = await asyncio.to_thread(readied, request.pictures, limit=limit)
+        prompt = Prompt(text=request.sample.prompt, images=images, seed=seed_of(request))
         alone = 0 if call.picture_per_prompt else next(self._count)
         kind = Kind(edits=True, size=images[0].size, alone=alone)
         return self._output(await self._batcher.submit(kind, prompt), pictures)
@@ -290,38 +283,3 @@ def _picture_problem(call: Call, request: Request) -> str | None:
     if count > 1 and not call.several_pictures:
         return f"the sample {sample!r} has {count} pictures; a {call.name} takes one"
     return None
-
-
-def _readied(
-    pictures: Sequence[Picture], limit: int | None
-) -> tuple[tuple[Picture, ...], tuple[Image.Image, ...]]:
-    """Return pictures of up to `limit` pixels, and their pixels: upright, in RGB, on white."""
-    try:
-        fitted = tuple(_scaled(each, limit) for each in pictures)
-        return fitted, tuple(_pixels(each) for each in fitted)
-    except ImageError as error:
-        raise ModelError(f"an input picture cannot be converted: {error}") from error
-
-
-def _scaled(picture: Picture, limit: int | None) -> Picture:
-    """Scale a picture down where it is too large, its sides rounded to what pipelines take."""
-    fitted = fit_picture(picture, accepts=_READABLE)
-    if limit is None or fitted.width * fitted.height <= limit:
-        return fitted
-    factor = (limit / (fitted.width * fitted.height)) ** 0.5
-    width, height = (
-        max(_BLOCK, int(side * factor) // _BLOCK * _BLOCK) for side in (fitted.width, fitted.height)
-    )
-    smaller = _pixels(fitted).resize((width, height), Image.Resampling.LANCZOS)
-    return check_picture(encoded(smaller, "PNG"))
-
-
-def _pixels(picture: Picture) -> Image.Image:
-    with Image.open(io.BytesIO(picture.data)) as image:
-        return on_white(shown(image))
-
-
-def _seed(request: Request) -> int:
-    """Return a seed of the sample's own: with one for all, their random numbers would agree."""
-    words = f"{request.seed}\0{request.task.id}\0{request.sample.id}"
-    return int.from_bytes(hashlib.sha256(words.encode()).digest()[:6], "big")

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,11 @@ from diffusers import DiffusionPipeline
 from huggingface_hub import hf_hub_download
 
 from unisafebench.core.errors import UsageError
-from unisafebench.models.diffusers.reading import FORMS, INDEX, OWN_CODE, reading
-from unisafebench.models.hf.fingerprint import fingerprint
+from unisafebench.models.diffusers.library import DIFFUSERS, INDEX, reading
+from unisafebench.models.local.fingerprint import fingerprint
+from unisafebench.models.local.naming import locate_files
 
 __all__ = ["Place", "locate", "pipeline_class"]
-
-_PATH = re.compile(r"(\.{0,2}|~[^/]*)/|\.{1,2}$")
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,19 +42,12 @@ def locate(name: str, revision: str | None) -> Place:
     Raises:
         UsageError: there is no such directory, model or revision, or it is no pipeline.
     """
-    argument = name[len(re.split("[/:]", name, maxsplit=1)[0]) + 1 :]
-    if not argument:
-        raise UsageError(f"{name!r} names no model. Write {FORMS}.")
-    directory = Path(argument).expanduser()
-    if not _PATH.match(argument) and not directory.is_dir():
-        return _on_hub(argument, revision)
-    if not directory.is_dir():
-        raise UsageError(f"{name}: there is no directory {argument!r}.")
-    if revision is not None:
-        raise UsageError("the option 'revision' is for models of the hub; a directory has none.")
-    index = _read_index(directory / INDEX, str(directory))
+    path, directory = locate_files(name, revision, DIFFUSERS)
+    if directory is None:
+        return _on_hub(path, revision)
+    index = _read_index(directory / INDEX, path)
     return Place(
-        path=str(directory),
+        path=path,
         commit=None,
         served_model=f"{directory.resolve().name}@{_fingerprint(directory)}",
         index=index,
@@ -71,7 +62,7 @@ def pipeline_class(place: Place) -> type[Any]:
     """
     name = place.index.get("_class_name")
     if not isinstance(name, str):
-        raise UsageError(OWN_CODE.format(path=place.path))
+        raise UsageError(DIFFUSERS.own_code.format(path=place.path))
     found = getattr(diffusers, name, None)
     if found is not None and type(found).__name__ == "DummyObject":
         needed = ", ".join(found._backends)  # noqa: SLF001 -- diffusers says it nowhere else

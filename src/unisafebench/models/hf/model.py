@@ -5,8 +5,6 @@ left to do, and one that is only planned, costs neither the time nor the memory.
 """
 
 import asyncio
-import hashlib
-import io
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -14,16 +12,11 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 import torch
-from PIL import Image
 
-from unisafebench.core.errors import EndpointUnusableError, ImageError, UniSafeBenchError
+from unisafebench.core.errors import EndpointUnusableError, UniSafeBenchError
 from unisafebench.core.records import PictureSeen, Usage
-from unisafebench.media.converting import on_white, shown
-from unisafebench.media.fitting import fit_picture
 from unisafebench.media.pictures import Picture
-from unisafebench.models.base import Capabilities, ModelError, Output, Request, UnsupportedError
-from unisafebench.models.hf.batching import Batched, Batcher
-from unisafebench.models.hf.devices import describe_device
+from unisafebench.models.base import Capabilities, Output, Request, UnsupportedError
 from unisafebench.models.hf.family import (
     Answers,
     Decoding,
@@ -33,11 +26,13 @@ from unisafebench.models.hf.family import (
     Prompt,
     Source,
 )
-from unisafebench.models.hf.loading import is_memory_error, release_memory
+from unisafebench.models.local.batching import Batched, Batcher
+from unisafebench.models.local.devices import describe_device
+from unisafebench.models.local.memory import is_memory_error, release_memory
+from unisafebench.models.local.pictures import readied
+from unisafebench.models.local.seeds import seed_of
 
 __all__ = ["Kind", "LocalModel", "Opened"]
-
-_READABLE = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
 
 
 class Kind(NamedTuple):
@@ -107,8 +102,8 @@ class LocalModel:
         """Answer one sample; see `Model.generate`."""
         if not self.capabilities.supports(request.task):
             raise UnsupportedError(f"{self.name} cannot do the task {request.task.id}.")
-        pictures, images = await asyncio.to_thread(_readied, request.pictures)
-        prompt = Prompt(text=request.sample.prompt, images=images, seed=_seed(request))
+        pictures, images = await asyncio.to_thread(readied, request.pictures)
+        prompt = Prompt(text=request.sample.prompt, images=images, seed=seed_of(request))
         kind = Kind(request.task.output, bool(images))
         return self._output(await self._batcher.submit(kind, prompt), pictures)
 
@@ -181,25 +176,3 @@ class LocalModel:
             )
             self._load_seconds = round(time.monotonic() - started, 1)
         return self._loaded
-
-
-def _readied(
-    pictures: Sequence[Picture],
-) -> tuple[tuple[Picture, ...], tuple[Image.Image, ...]]:
-    """Return pictures in a form that all processors take, and their pixels in RGB."""
-    try:
-        fitted = tuple(fit_picture(each, accepts=_READABLE) for each in pictures)
-    except ImageError as error:
-        raise ModelError(f"an input picture cannot be converted: {error}") from error
-    return fitted, tuple(_pixels(each) for each in fitted)
-
-
-def _pixels(picture: Picture) -> Image.Image:
-    with Image.open(io.BytesIO(picture.data)) as image:
-        return on_white(shown(image))
-
-
-def _seed(request: Request) -> int:
-    """Return a seed of the sample's own: with one for all, their random numbers would agree."""
-    words = f"{request.seed}\0{request.task.id}\0{request.sample.id}"
-    return int.from_bytes(hashlib.sha256(words.encode()).digest()[:6], "big")

@@ -4,7 +4,6 @@ Config, tokenizer and templates are read; weights are not.
 """
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,18 +15,22 @@ import transformers
 from unisafebench.core.errors import UsageError
 from unisafebench.models.base import Capabilities
 from unisafebench.models.hf.detecting import find_family
-from unisafebench.models.hf.devices import find_device
 from unisafebench.models.hf.family import Decoding, Family, Source, SpecialisedFamily
-from unisafebench.models.hf.fingerprint import WEIGHTS, fingerprint
 from unisafebench.models.hf.generating import generation_facts
-from unisafebench.models.hf.loading import read_config, read_generation_config, resolve_commit
+from unisafebench.models.hf.loading import (
+    TRANSFORMERS,
+    read_config,
+    read_generation_config,
+    resolve_commit,
+)
 from unisafebench.models.hf.model import LocalModel, Opened
 from unisafebench.models.hf.options import Settings, read_settings
+from unisafebench.models.local.devices import find_device
+from unisafebench.models.local.fingerprint import WEIGHTS, fingerprint
+from unisafebench.models.local.naming import locate_files
 from unisafebench.models.options import Options
 
 __all__ = ["open_model"]
-
-_PATH = re.compile(r"(\.{0,2}|~[^/]*)/|\.{1,2}$")
 
 
 def open_model(name: str, options: Mapping[str, str]) -> LocalModel:
@@ -42,9 +45,9 @@ def open_model(name: str, options: Mapping[str, str]) -> LocalModel:
         transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     device = find_device(settings.device)
-    path, directory = _locate(name)
-    if directory is not None and settings.revision is not None:
-        raise UsageError("the option 'revision' is for models of the hub; a directory has none.")
+    path, directory = locate_files(name, settings.revision, TRANSFORMERS)
+    if directory is not None:
+        _check_directory(directory)
     commit = None if directory else resolve_commit(path, settings.revision)
     config = read_config(path, commit, trust_remote_code=settings.trust_remote_code)
     source = Source(
@@ -65,7 +68,7 @@ def open_model(name: str, options: Mapping[str, str]) -> LocalModel:
         capabilities=capabilities,
         settings={},
         batch_size=settings.batch_size,
-        served_model=f"{directory.name}@{fingerprint(directory)}"
+        served_model=f"{directory.resolve().name}@{fingerprint(directory)}"
         if directory
         else f"{path}@{commit}",
         family=family,
@@ -75,27 +78,6 @@ def open_model(name: str, options: Mapping[str, str]) -> LocalModel:
         decoding=decoding,
     )
     return LocalModel(msgspec.structs.replace(opened, settings=_facts(opened)))
-
-
-def _locate(name: str) -> tuple[str, Path | None]:
-    """Return where a model's files are: a directory (also as a path), or a name on the hub.
-
-    Raises:
-        UsageError: the name says nothing, or its directory does not exist.
-    """
-    argument = name[len(re.split("[/:]", name, maxsplit=1)[0]) + 1 :]
-    if not argument:
-        raise UsageError(
-            f"{name!r} names no model. Write hf/ORGANISATION/MODEL, hf/./DIRECTORY or "
-            "hf:/DIRECTORY."
-        )
-    path = Path(argument).expanduser()
-    if not _PATH.match(argument) and not path.is_dir():
-        return argument, None
-    if not path.is_dir():
-        raise UsageError(f"{name}: there is no directory {argument!r}.")
-    _check_directory(path)
-    return str(path), path.resolve()
 
 
 def _check_directory(path: Path) -> None:

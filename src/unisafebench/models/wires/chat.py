@@ -26,7 +26,7 @@ from unisafebench.models.wires.fields import counted, laid_over, mapping_of, tok
 from unisafebench.models.wires.pictures import find_pictures, split_markdown
 from unisafebench.models.wires.settings import WireSettings
 
-__all__ = ["ACCEPTED", "NO_PICTURE", "ChatWire"]
+__all__ = ["ACCEPTED", "NO_PICTURE", "PICTURES_ALONE", "ChatWire"]
 
 ACCEPTED = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
 """The types of pictures that OpenAI, OpenRouter, vLLM and SGLang take."""

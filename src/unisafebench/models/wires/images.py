@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from unisafebench.core.errors import EndpointError, EndpointUnusableError
-from unisafebench.core.records import BlockedSide
+from unisafebench.core.records import BlockedSide, Usage
 from unisafebench.endpoints.learning import Alternative, Body, without
 from unisafebench.endpoints.replies import FormField, Reply
 from unisafebench.media.pictures import Picture
@@ -180,7 +180,7 @@ def _check_failure(items: Sequence[Mapping[str, Any]]) -> None:
             raise ValueError(f"the provider says that it failed: {error.get('message') or error}")
 
 
-def _usage(usage: Mapping[str, Any]) -> Any:
+def _usage(usage: Mapping[str, Any]) -> Usage | None:
     given = usage.get("input_tokens", usage.get("prompt_tokens"))
     made = usage.get("output_tokens", usage.get("completion_tokens"))
     return tokens([counted(given)], [counted(made)])

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from unisafebench.core.errors import EndpointError
+from unisafebench.core.records import Usage
 from unisafebench.endpoints.learning import Alternative, Body, without
 from unisafebench.endpoints.replies import Reply
 from unisafebench.media.pictures import Picture
@@ -203,7 +204,7 @@ def _check_failure(
         raise ValueError(f"the provider says that its image tool failed: {message}")
 
 
-def _usage(body: Mapping[str, Any]) -> Any:
+def _usage(body: Mapping[str, Any]) -> Usage | None:
     usage = mapping_of(body.get("usage"))
     return tokens([counted(usage.get("input_tokens"))], [counted(usage.get("output_tokens"))])
 

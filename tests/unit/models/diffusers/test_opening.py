@@ -134,7 +134,7 @@ async def test_a_pipeline_that_does_not_fit_in_memory(
 ) -> None:
     """The run ends with advice; nothing is tried again for each sample."""
     monkeypatch.setattr("torch.nn.Module.to", _no_room)
-    assert "does not fit in memory. Use dtype=bfloat16" in await _load_error(drawing)
+    assert "does not fit in memory. Use a smaller dtype" in await _load_error(drawing)
 
 
 def _no_room(*_: object, **__: object) -> None:

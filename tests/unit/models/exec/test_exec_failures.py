@@ -179,7 +179,9 @@ async def test_a_poison_sample_is_isolated(worker_of: WorkerOf) -> None:
         str(poison),
     ), poison
     assert [getattr(output, "text", output) for output in outputs] == prompts
-    assert model.learned == {"starts": 4, "crashes": 3}
+    assert model.learned["crashes"] == 3
+    # Sound samples go first: when none is left, the model may be closed before the fourth start.
+    assert model.learned["starts"] in (3, 4)
 
 
 async def test_several_poison_samples_do_not_end_a_run(worker_of: WorkerOf) -> None:

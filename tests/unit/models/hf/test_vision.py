@@ -5,6 +5,7 @@ from pathlib import Path
 
 from local_models import answers_of, opened, request
 from PIL import Image
+from tiny_language import save_tiling_model
 
 from unisafebench.core.records import PictureSeen
 from unisafebench.core.tasks import TASKS
@@ -46,6 +47,22 @@ async def test_a_batch_gives_what_each_prompt_gets_alone(vision_model: Path) -> 
         together = await answers_of(model, requests)
         alone = [await model.generate(each) for each in requests]
     assert [output.details["batch"] for output in together] == [3] * 3
+    assert [output.text for output in together] == [output.text for output in alone]
+
+
+async def test_pictures_with_different_numbers_of_tokens(tmp_path: Path) -> None:
+    """LLaVA-NeXT sees 16 tokens of the whole, then 16 for each tile and a mark for each row."""
+    requests = [
+        request("What?", "vqa-dual-unsafe", [_picture("red", (64, 64))]),
+        request("What?", "vqa-dual-unsafe", [_picture("red", (64, 32))]),
+    ]
+    async with opened(save_tiling_model(tmp_path / "tiling")) as model:
+        together = await answers_of(model, requests)
+        alone = [await model.generate(each) for each in requests]
+    square, wide = (output.usage.input_tokens or 0 for output in together if output.usage)
+    assert square == 16 + 4 * 16 + 8 + len("What?") + _MARKS
+    assert wide == 16 + 2 * 16 + 4 + len("What?") + _MARKS
+    assert [output.details["batch"] for output in together] == [2, 2]
     assert [output.text for output in together] == [output.text for output in alone]
 
 

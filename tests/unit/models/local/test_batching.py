@@ -8,7 +8,7 @@ import pytest
 
 from unisafebench.core.errors import EndpointUnusableError
 from unisafebench.models.base import ModelError
-from unisafebench.models.hf.batching import Batched, Batcher
+from unisafebench.models.local.batching import Batched, Batcher
 
 _WAIT_S = 0.02
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from unisafebench.models.hf import fingerprint as module
-from unisafebench.models.hf.fingerprint import fingerprint
+from unisafebench.models.local import fingerprint as module
+from unisafebench.models.local.fingerprint import fingerprint
 
 
 def _large(path: Path) -> Path:

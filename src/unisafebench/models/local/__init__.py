@@ -1,0 +1,1 @@
+"""What models in this process share, whichever library runs them: files, devices, batches."""
