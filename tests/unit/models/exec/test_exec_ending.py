@@ -152,7 +152,10 @@ async def test_logs_go_where_the_run_is(worker_of: WorkerOf, tmp_path: Path) -> 
 
 
 PROGRAM = """
+import signal
 import sys
+# Ignored where the tests were started in the background of a shell.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from unisafebench.models.exec import create
 model = create(sys.argv[1], {"hello_timeout": "3600"})
 print("created", flush=True)
