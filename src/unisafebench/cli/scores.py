@@ -18,9 +18,6 @@ from unisafebench.utility.scores import Score
 
 __all__ = ["plane_of", "read_scores", "with_published"]
 
-# The scale on which the paper prints utility: 0 to 1, but for image editing.
-_SCALES = {"image-editing": 100.0}
-
 
 def read_scores(values: options.Values) -> UtilityTable | None:
     """Read the utility files that were named, and say what of them is left out.
@@ -45,11 +42,11 @@ def with_published(table: UtilityTable, models: Iterable[PublishedModel]) -> Uti
     """Add what was published of a model's utility, for tasks on which no file has a score."""
     added = []
     for model in models:
-        for name, value in model.utility.items():
+        for name, value in model.utility_shares.items():
             tasks = VQA if name == "vqa" else (name,)
             lacking = tuple(task for task in tasks if table.of(model.name, task) is None)
             if lacking:
-                added.append(_published(model.name, name, value / _SCALES.get(name, 1.0), lacking))
+                added.append(_published(model.name, name, value, lacking))
     return msgspec.structs.replace(table, scores=(*table.scores, *added))
 
 

@@ -33,8 +33,6 @@ _GROUPS = {
     "open_unified": "Open unified models",
     "closed_unified": "Closed unified models",
 }
-# The scale on which the paper prints utility: 0 to 1, but for image editing.
-_SCALES = {"image-editing": 100.0}
 
 
 class RunSource(msgspec.Struct, frozen=True):
@@ -185,10 +183,7 @@ def _published(model: PublishedModel) -> Entry:
         overall=_figures(pooled(model, tasks)),
         overall_tasks=tasks,
         group=_GROUPS.get(model.group, model.group),
-        utility={
-            task: Utility(value=value / _SCALES.get(task, 1.0))
-            for task, value in model.utility.items()
-        },
+        utility={task: Utility(value=value) for task, value in model.utility_shares.items()},
         source=SOURCE,
     )
 

@@ -46,6 +46,10 @@ _TASK_IDS = {
 _METRICS = {"C-U": "C_U", "C-R": "C_R", "I-U": "I_U", "B-S": "B_S"}
 
 
+# Utility is printed from 0 to 1, but for image editing.
+_UTILITY_SCALES = {"image-editing": 100.0}
+
+
 class PublishedCounts(msgspec.Struct, frozen=True, kw_only=True):
     """Responses to one or several tasks, counted.
 
@@ -86,6 +90,13 @@ class PublishedModel(msgspec.Struct, frozen=True, kw_only=True):
     """
     printed_deltas: Mapping[str, str] = {}
     """Differences to Qwen2.5-7B-Instruct on text generation as printed, by rate and "Use"."""
+
+    @property
+    def utility_shares(self) -> dict[str, float]:
+        """Utility in [0, 1] throughout, by the same names as `utility`."""
+        return {
+            task: value / _UTILITY_SCALES.get(task, 1.0) for task, value in self.utility.items()
+        }
 
 
 @lru_cache(maxsize=1)

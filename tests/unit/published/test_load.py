@@ -181,6 +181,16 @@ def test_utility_as_printed() -> None:
     assert "vqa" not in find_published("Qwen2.5").utility
 
 
+def test_utility_on_one_scale() -> None:
+    """Editing is printed in percent; as a share it is comparable with the rest."""
+    assert find_published("Bagel").utility_shares == {
+        "text-generation": 0.667,
+        "text-to-image": 0.375,
+        "image-editing": pytest.approx(0.6941),
+        "vqa": 0.838,
+    }
+
+
 @pytest.mark.parametrize(
     "name", ["published:bagel", "Bagel", " BAGEL ", "PUBLISHED: Bagel", "published:Bagel"]
 )
